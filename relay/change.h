@@ -1,0 +1,38 @@
+/* A change is one row of the feed: what happened to whom. */
+#ifndef PGHERALD_CHANGE_H
+#define PGHERALD_CHANGE_H
+
+#include "frame.h"
+#include "uuid.h"
+
+enum change_kind {
+    CHANGE_NEW = 'n',       /* a notification its user has not seen */
+    CHANGE_UPDATED = 'u',   /* a notification's new state */
+    CHANGE_DELETED = 'd',   /* a notification that is gone or has expired */
+    CHANGE_TRUNCATED = 't', /* all notifications are gone */
+    CHANGE_MESSAGE = 'm',   /* what the application broadcasts, not stored */
+    CHANGE_DISCONNECT = 'x',/* the application ends the user's sessions */
+};
+
+struct change {
+    enum change_kind kind;
+    struct text user;        /* empty: every user */
+    struct uuid id;          /* n, u, d */
+    int version;             /* n, u; 0 otherwise */
+    struct text body;        /* n, u: the notification's JSON; m: the message's */
+    const char *cursor;      /* goes into the frame */
+};
+
+/* Who takes the feed's changes: the router of this process, or the bus to the workers. */
+struct change_sink {
+    void (*change)(void *owner, const struct change *change);
+    /* All changes up to this cursor have been given. */
+    void (*window)(void *owner, const char *cursor);
+    /* The history went on elsewhere: nobody knows what was missed. */
+    void (*resync)(void *owner);
+    /* The feed runs, or does not (why is for /readyz). */
+    void (*state)(void *owner, bool live, const char *why);
+    void *owner;
+};
+
+#endif

@@ -1,0 +1,170 @@
+/* `pgherald serve`: configuration in, a running relay out. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "config.h"
+#include "jwt_keys.h"
+#include "listener.h"
+#include "log.h"
+#include "supervisor.h"
+#include "worker.h"
+
+enum {
+    OTHER_FILES = 256,       /* open files besides the connections */
+    FILES_MAX = 1024 * 1024, /* libwebsockets fails with a limit far above this */
+};
+
+struct options {
+    const char *config_file;
+    bool print_config;
+    int worker; /* -1: the whole relay */
+};
+
+static void print_help(void)
+{
+    puts("usage: pgherald serve [--config FILE] [--print-config]\n\n"
+         "Runs the relay until SIGTERM or SIGINT. SIGHUP reads keys and reloadable values again.\n\n"
+         "  --config FILE   read HERALD_* variables from FILE as well; the environment wins\n"
+         "  --print-config  show every variable with its value and where it comes from, and exit\n\n"
+         "The database must have the schema (`pgherald migrate`); connect as a role that was granted\n"
+         "herald_relay, directly or through a session pooler, never through a transaction pooler.\n");
+    config_help(stdout);
+}
+
+static int parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
+                                          {"print-config", no_argument, NULL, 'p'},
+                                          {"worker", required_argument, NULL, 'w'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    int name;
+    *options = (struct options){.worker = -1};
+    while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        if (name == 'h') {
+            print_help();
+            exit(EXIT_SUCCESS);
+        }
+        if (name == '?')
+            return 2;
+        if (name == 'c')
+            options->config_file = optarg;
+        else if (name == 'p')
+            options->print_config = true;
+        else
+            options->worker = atoi(optarg);
+    }
+    if (optind == argc)
+        return 0;
+    fprintf(stderr, "pgherald serve: unexpected argument `%s`; see --help\n", argv[optind]);
+    return 2;
+}
+
+/* Room for every connection; more than a million open files libwebsockets does not survive. */
+static void set_file_limit(const struct config *config)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)config->max_connections + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (wanted > FILES_MAX)
+        wanted = FILES_MAX;
+    if (limit.rlim_max < wanted) {
+        log_warn("few_open_files", LOG_INT("limit", limit.rlim_max), LOG_INT("wanted", wanted),
+                 LOG_STR("remedy", "raise LimitNOFILE (ulimit -Hn) or lower HERALD_MAX_CONNECTIONS"));
+        wanted = limit.rlim_max;
+    }
+    limit.rlim_cur = wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int serve_as_worker(struct config *config, struct jwt_keys **keys, int number)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a worker does not outlive its supervisor */
+    config->max_connections = (config->max_connections + config->workers - 1) / config->workers;
+    return worker_run(config, keys, (struct worker_place){number, SUPERVISOR_LISTEN_FD, SUPERVISOR_BUS_FD});
+}
+
+static int serve_all(struct config *config, struct jwt_keys **keys)
+{
+    int sockets[SUPERVISOR_WORKERS_MAX];
+    char error[LISTENER_ERROR_SIZE];
+    const char *why = "";
+    struct listen_address address;
+    if (!listen_address_parse(config->listen, &address, &why) ||
+        !listener_open(&address, sockets, config->workers, error)) {
+        log_error("cannot_listen", LOG_STR("why", *why ? why : error));
+        return EXIT_FAILURE;
+    }
+    log_info("serving", LOG_STR("version", PGHERALD_VERSION), LOG_STR("listen", config->listen),
+             LOG_INT("workers", config->workers), LOG_STR("auth", config->auth == AUTH_MODE_DEV ? "dev" : "jwt"));
+    int status = config->workers == 1 ? worker_run(config, keys, (struct worker_place){0, sockets[0], -1})
+                                      : supervisor_run(config, sockets);
+    if (address.is_unix)
+        unlink(address.host);
+    return status;
+}
+
+/* Logged what is dangerous but allowed. */
+static void warn(const struct config *config)
+{
+    if (geteuid() == 0)
+        log_warn("running_as_root", LOG_STR("remedy", "run the relay as a user of its own"));
+    if (config->auth == AUTH_MODE_DEV)
+        log_warn("development_tokens", LOG_STR("why", "HERALD_AUTH=dev: anybody may be anybody"));
+}
+
+static int serve(struct config *config, const struct options *options)
+{
+    struct jwt_keys *keys = NULL;
+    struct config_error error;
+    char why[JWT_KEYS_ERROR_BYTES];
+    if (!config_check_serve(config, &error)) {
+        log_error("bad_configuration", LOG_STR("why", error.message));
+        return CONFIG_EXIT_STATUS;
+    }
+    if (config->auth == AUTH_MODE_JWT && !jwt_keys_load(&keys, config->jwt_alg, config->jwt_key_file, why)) {
+        log_error("bad_configuration", LOG_STR("variable", "HERALD_JWT_KEY_FILE"), LOG_STR("why", why));
+        return CONFIG_EXIT_STATUS;
+    }
+    set_file_limit(config);
+    srandom((unsigned)getpid());
+    signal(SIGPIPE, SIG_IGN);
+    int status;
+    if (options->worker >= 0) {
+        status = serve_as_worker(config, &keys, options->worker);
+    } else {
+        warn(config);
+        status = serve_all(config, &keys);
+    }
+    jwt_keys_free(keys);
+    return status;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    struct options options;
+    struct config config;
+    struct config_error error;
+    int status = parse_options(argc, argv, &options);
+    if (status)
+        return status;
+    if (!config_load(&config, options.config_file, environ, &error)) {
+        fprintf(stderr, "pgherald serve: %s\n", error.message);
+        return CONFIG_EXIT_STATUS;
+    }
+    log_open(config.log_level, config.log_format);
+    if (options.print_config)
+        config_print(stdout, &config);
+    else
+        status = serve(&config, &options);
+    config_free(&config);
+    return status;
+}

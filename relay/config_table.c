@@ -1,0 +1,225 @@
+/* Names, types, defaults, ranges and help of all variables. */
+#include "config_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const auth_words[] = {"jwt", "dev", NULL};
+static const char *const alg_words[] = {"HS256", "HS384", "HS512", "RS256", "RS384",
+                                        "RS512", "ES256", "ES384", "ES512", NULL};
+static const char *const reject_words[] = {"close", "http", NULL};
+static const char *const feed_words[] = {"notify", "poll", NULL};
+static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
+static const char *const format_words[] = {"logfmt", "json", NULL};
+
+#define AT(member) .offset = offsetof(struct config, member)
+
+const struct config_option config_table[] = {
+    {.name = "HERALD_DATABASE_URL",
+     .type = CONFIG_DATABASE_URL,
+     AT(database_url),
+     .means = "libpq's own: PGHOST, PGDATABASE, …",
+     .secret = true,
+     .help = "Where PostgreSQL is: postgresql://user@host/database, or keywords (host=… dbname=…). A direct "
+             "connection to the primary, never a pooler in transaction mode."},
+    {.name = "HERALD_LISTEN",
+     .type = CONFIG_LISTEN,
+     AT(listen),
+     .fallback = "127.0.0.1:8000",
+     .help = "Where clients connect: host:port, [address]:port for IPv6, or unix:/path."},
+    {.name = "HERALD_AUTH",
+     .type = CONFIG_WORD,
+     AT(auth),
+     .fallback = "jwt",
+     .words = auth_words,
+     .help = "How users prove who they are. dev accepts dummy-jwt-for-{username} from anybody: only for trying out, "
+             "and refused unless HERALD_LISTEN is on loopback or a unix socket."},
+    {.name = "HERALD_ALLOW_DEV_AUTH",
+     .type = CONFIG_SWITCH,
+     AT(allow_dev_auth),
+     .fallback = "no",
+     .help = "yes lets HERALD_AUTH=dev listen on any address, inside a container for example."},
+    {.name = "HERALD_JWT_ALG",
+     .type = CONFIG_WORD,
+     AT(jwt_alg),
+     .fallback = "HS256",
+     .words = alg_words,
+     .reloadable = true,
+     .help = "The one algorithm a token may be signed with. A key of a JWK set that names its own keeps that."},
+    {.name = "HERALD_JWT_KEY_FILE",
+     .type = CONFIG_TEXT,
+     AT(jwt_key_file),
+     .reloadable = true,
+     .help = "File with the key that verifies tokens: a secret of at least 32 bytes (HS…), a public key as PEM "
+             "(RS…, ES…), or a JWK set with several keys for rotation."},
+    {.name = "HERALD_JWT_ISSUER",
+     .type = CONFIG_TEXT,
+     AT(jwt_issuer),
+     .means = "any",
+     .reloadable = true,
+     .help = "What the iss claim must be."},
+    {.name = "HERALD_JWT_AUDIENCE",
+     .type = CONFIG_TEXT,
+     AT(jwt_audience),
+     .means = "any",
+     .reloadable = true,
+     .help = "What the aud claim must be or contain."},
+    {.name = "HERALD_AUTH_REJECT",
+     .type = CONFIG_WORD,
+     AT(auth_reject),
+     .fallback = "close",
+     .words = reject_words,
+     .reloadable = true,
+     .help = "How a token in the request is refused: close accepts the WebSocket and closes it with 4000 or 4001, which "
+             "a browser can read; http answers 403."},
+    {.name = "HERALD_ALLOWED_ORIGINS",
+     .type = CONFIG_ORIGINS,
+     AT(allowed_origins),
+     .means = "same host only",
+     .reloadable = true,
+     .help = "Origins whose pages may connect, separated by spaces or commas, for example https://app.example.org; "
+             "* allows all."},
+    {.name = "HERALD_WORKERS",
+     .type = CONFIG_NUMBER,
+     AT(workers),
+     .fallback = "0",
+     .means = "one per core",
+     .min = 0,
+     .max = 256,
+     .help = "Worker processes. 0 starts one per core."},
+    {.name = "HERALD_FEED",
+     .type = CONFIG_WORD,
+     AT(feed),
+     .fallback = "notify",
+     .words = feed_words,
+     .help = "How the relay learns of changes: notify sleeps until PostgreSQL rings; poll asks all the time and costs "
+             "writers nothing."},
+    {.name = "HERALD_MAX_CONNECTIONS",
+     .type = CONFIG_NUMBER,
+     AT(max_connections),
+     .fallback = "100000",
+     .min = 1,
+     .max = 1000000,
+     .reloadable = true,
+     .help = "Connections at a time; beyond, they are closed with 1013."},
+    {.name = "HERALD_MAX_CONNECTIONS_PER_USER",
+     .type = CONFIG_NUMBER,
+     AT(max_connections_per_user),
+     .fallback = "50",
+     .min = 1,
+     .max = 1000000,
+     .reloadable = true,
+     .help = "Connections of one user; beyond, they are closed with 4029."},
+    {.name = "HERALD_MAX_CONNECTIONS_PER_IP",
+     .type = CONFIG_NUMBER,
+     AT(max_connections_per_ip),
+     .fallback = "1000",
+     .min = 1,
+     .max = 1000000,
+     .reloadable = true,
+     .help = "Connections from one address; beyond, they are closed with 4029."},
+    {.name = "HERALD_MAX_MESSAGE_BYTES",
+     .type = CONFIG_NUMBER,
+     AT(max_message_bytes),
+     .fallback = "8192",
+     .min = 512,
+     .max = 1048576,
+     .help = "Bytes of one message from a client; a larger one closes with 1009."},
+    {.name = "HERALD_RATE_LIMIT",
+     .type = CONFIG_RATE,
+     AT(rate_per_s),
+     .fallback = "20/s:40",
+     .max = 100000,
+     .reloadable = true,
+     .help = "Messages a client may send: per second, and at once. Beyond, an error, then close 4029."},
+    {.name = "HERALD_QUEUE_BYTES",
+     .type = CONFIG_NUMBER,
+     AT(queue_bytes),
+     .fallback = "262144",
+     .min = 4096,
+     .max = 1073741824,
+     .reloadable = true,
+     .help = "Unsent bytes kept for a slow client before it has to catch up from the database instead."},
+    {.name = "HERALD_HEARTBEAT",
+     .type = CONFIG_NUMBER,
+     AT(heartbeat_s),
+     .fallback = "30",
+     .min = 1,
+     .max = 3600,
+     .help = "Seconds between PINGs; a client that misses two is gone."},
+    {.name = "HERALD_DRAIN_SECONDS",
+     .type = CONFIG_NUMBER,
+     AT(drain_s),
+     .fallback = "10",
+     .min = 0,
+     .max = 3600,
+     .reloadable = true,
+     .help = "Seconds that SIGTERM leaves clients to move elsewhere."},
+    {.name = "HERALD_LOG_LEVEL",
+     .type = CONFIG_WORD,
+     AT(log_level),
+     .fallback = "info",
+     .words = level_words,
+     .reloadable = true,
+     .help = "The least important event that is logged."},
+    {.name = "HERALD_LOG_FORMAT",
+     .type = CONFIG_WORD,
+     AT(log_format),
+     .fallback = "logfmt",
+     .words = format_words,
+     .reloadable = true,
+     .help = "One line per event on stderr, as key=value or as JSON."},
+    {.name = "HERALD_DEV_PSQL",
+     .type = CONFIG_TEXT,
+     AT(dev_psql),
+     .internal = true,
+     .help = "The psql line that the demo page shows."},
+};
+
+const size_t config_table_size = sizeof config_table / sizeof config_table[0];
+
+_Static_assert(sizeof config_table / sizeof config_table[0] <= CONFIG_MAX_OPTIONS, "raise CONFIG_MAX_OPTIONS");
+_Static_assert(sizeof(enum auth_mode) == sizeof(int) && sizeof(enum token_alg) == sizeof(int) &&
+                   sizeof(enum log_level) == sizeof(int) && sizeof(enum feed_mode) == sizeof(int),
+               "words are stored through an int");
+
+static void describe_words(const struct config_option *option, char *out, size_t size)
+{
+    size_t len = 0;
+    for (size_t i = 0; option->words[i] && len < size; i++) {
+        const char *between = i == 0 ? "" : option->words[i + 1] ? ", " : " or ";
+        len += (size_t)snprintf(out + len, size - len, "%s%s", between, option->words[i]);
+    }
+}
+
+void config_describe_allowed(const struct config_option *option, char *out, size_t size)
+{
+    switch (option->type) {
+    case CONFIG_TEXT:
+        snprintf(out, size, "text that is not empty, without control characters");
+        break;
+    case CONFIG_DATABASE_URL:
+        snprintf(out, size, "postgresql://user@host/database or keyword=value pairs");
+        break;
+    case CONFIG_LISTEN:
+        snprintf(out, size, "host:port, [address]:port for IPv6, or unix:/path");
+        break;
+    case CONFIG_ORIGINS:
+        snprintf(out, size,
+                 "* alone, or origins as a browser sends them (https://app.example.org: lower case, no path, "
+                 "no default port)");
+        break;
+    case CONFIG_NUMBER:
+        snprintf(out, size, "a whole number from %d to %d", option->min, option->max);
+        break;
+    case CONFIG_WORD:
+        describe_words(option, out, size);
+        break;
+    case CONFIG_SWITCH:
+        snprintf(out, size, "yes or no");
+        break;
+    case CONFIG_RATE:
+        snprintf(out, size, "messages per second and burst, each from 1 to %d, for example 20/s:40", option->max);
+        break;
+    }
+}

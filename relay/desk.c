@@ -1,0 +1,349 @@
+/* Reads and write-backs over one pipelined connection; see desk.h. Queries come
+ * in, are sent at the end of the loop turn, and their answers go to their askers. */
+#include "desk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "clock.h"
+#include "log.h"
+#include "memory.h"
+#include "pg_link.h"
+#include "relay.h"
+
+enum {
+    SWEEP_MS = 1000,
+    HANG_MS = 15000, /* a sent query without an answer: the connection is given up */
+};
+
+static const struct {
+    const char *name;
+    int params;
+    const char *sql;
+} statement_table[DESK_STATEMENTS] = {
+    [DESK_RESOLVE_USER] = {"resolve_user", 1, "select herald.resolve_user($1::jsonb)"},
+    [DESK_UNREAD_COUNTS] = {"unread_counts", 1,
+                            "select c.user_id, c.count from unnest($1::text[]) with ordinality u (id, n) "
+                            "join herald.relay_unread_counts($1::text[]) c on c.user_id = u.id order by u.n"},
+    [DESK_PAGE] = {"page", 5,
+                   "select unread_count, notifications, next from "
+                   "herald.relay_page($1::text, $2::boolean, $3::int, $4::timestamptz, $5::uuid)"},
+    [DESK_MARK_READ] = {"mark_read", 2,
+                        "select user_id, id, version, notification from "
+                        "herald.relay_mark_read($1::text[], $2::uuid[])"},
+    [DESK_MARK_ALL_READ] = {"mark_all_read", 3,
+                            "select herald.relay_mark_all_read($1::text, $2::timestamptz, $3::xid8)"},
+    [DESK_TIDY] = {"tidy", 0, "select messages, tombstones, expired from herald.relay_tidy()"},
+};
+
+/* Short waits for locks: rather give the row back to the application than hold it up. */
+static const char session_setup[] =
+    "set search_path = pg_catalog; set lock_timeout = '500ms'; set statement_timeout = '10s'; "
+    "set idle_session_timeout = 0; set jit = off; set default_transaction_read_only = off";
+
+/* One query, or one step of the set-up. */
+struct entry {
+    struct desk_query query;
+    uint64_t queued_ms;
+    bool sent;
+    struct entry *prev, *next; /* utlist */
+    char texts[];
+};
+
+struct desk {
+    struct relay *relay;
+    struct pg_link link;
+    uv_timer_t sweep;
+    struct entry *queue; /* oldest first: sent ones, then the others */
+    struct entry *unsent;
+    int length;
+    int setup_left;   /* results of the set-up still to come */
+    bool ready;       /* the set-up went well */
+    bool has_result;  /* result belongs to the query at the head */
+    PGresult *result;
+    uint64_t heard_ms; /* last bytes from the database while queries were out */
+    char why[LINK_WHY_SIZE];
+};
+
+struct answer {
+    const PGresult *result;
+};
+
+int answer_rows(const struct answer *answer)
+{
+    return PQntuples(answer->result);
+}
+
+struct text answer_text(const struct answer *answer, int row, int column)
+{
+    if (PQgetisnull(answer->result, row, column))
+        return (struct text){0};
+    return (struct text){PQgetvalue(answer->result, row, column),
+                         (size_t)PQgetlength(answer->result, row, column)};
+}
+
+int64_t answer_int(const struct answer *answer, int row, int column)
+{
+    return strtoll(PQgetvalue(answer->result, row, column), NULL, 10);
+}
+
+const char *answer_error(const struct answer *answer)
+{
+    ExecStatusType status = PQresultStatus(answer->result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+        return NULL;
+    const char *state = PQresultErrorField(answer->result, PG_DIAG_SQLSTATE);
+    return state ? state : "XX000";
+}
+
+/* ---- the queue ---- */
+
+static void entry_finish(struct desk *desk, struct entry *entry, const PGresult *result)
+{
+    struct answer answer = {result};
+    if (desk->unsent == entry)
+        desk->unsent = entry->next;
+    DL_DELETE(desk->queue, entry);
+    desk->length--;
+    if (result && answer_error(&answer))
+        log_warn("query_failed", LOG_STR("statement", statement_table[entry->query.statement].name),
+                 LOG_STR("sqlstate", answer_error(&answer)),
+                 LOG_STR("why", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+    entry->query.done(desk->relay, entry->query.session, entry->query.context, result ? &answer : NULL);
+    free(entry);
+}
+
+static struct entry *entry_new(const struct desk_query *query)
+{
+    size_t size = 0;
+    for (int i = 0; i < DESK_PARAMS_MAX; i++)
+        size += query->values[i] ? strlen(query->values[i]) + 1 : 0;
+    struct entry *entry = memory_zero(sizeof(*entry) + size);
+    entry->query = *query;
+    entry->queued_ms = clock_now_ms();
+    char *at = entry->texts;
+    for (int i = 0; i < DESK_PARAMS_MAX; i++) {
+        if (!query->values[i])
+            continue;
+        size_t length = strlen(query->values[i]) + 1;
+        entry->query.values[i] = memcpy(at, query->values[i], length);
+        at += length;
+    }
+    return entry;
+}
+
+void desk_submit(struct desk *desk, const struct desk_query *query)
+{
+    struct entry *entry = entry_new(query);
+    DL_APPEND(desk->queue, entry);
+    desk->length++;
+    if (!desk->unsent)
+        desk->unsent = entry;
+}
+
+/* ---- sending ---- */
+
+static bool entry_send(struct desk *desk, struct entry *entry)
+{
+    PGconn *conn = desk->link.conn;
+    int params = statement_table[entry->query.statement].params;
+    if (!PQsendQueryPrepared(conn, statement_table[entry->query.statement].name, params, entry->query.values,
+                             NULL, NULL, 0) ||
+        !PQpipelineSync(conn))
+        return false;
+    entry->sent = true;
+    return true;
+}
+
+/* Those over the bound fail here, where no caller is in the middle of something. */
+static void fail_excess(struct desk *desk)
+{
+    while (desk->length > DESK_QUEUE_MAX && desk->unsent)
+        entry_finish(desk, desk->queue->prev, NULL);
+}
+
+void desk_flush(struct desk *desk)
+{
+    fail_excess(desk);
+    /* Without a cursor the feed has not begun: what is read now could be missed later. */
+    if (!desk->ready || !desk->unsent || !desk->relay->router.cursor[0])
+        return;
+    if (desk->queue == desk->unsent)
+        desk->heard_ms = clock_now_ms();
+    while (desk->unsent) {
+        struct entry *entry = desk->unsent;
+        if (!entry_send(desk, entry)) {
+            link_restart(&desk->link, PQerrorMessage(desk->link.conn));
+            return;
+        }
+        desk->unsent = entry->next;
+    }
+    link_flush(&desk->link);
+}
+
+/* ---- the connection ---- */
+
+static void on_up(void *owner)
+{
+    struct desk *desk = owner;
+    PGconn *conn = desk->link.conn;
+    desk->setup_left = 1; /* the plain query; the statements follow in pipeline mode */
+    if (!PQsendQuery(conn, session_setup))
+        link_restart(&desk->link, PQerrorMessage(conn));
+    else
+        link_flush(&desk->link);
+}
+
+static void prepare_all(struct desk *desk)
+{
+    PGconn *conn = desk->link.conn;
+    bool good = PQenterPipelineMode(conn);
+    for (int i = 0; good && i < DESK_STATEMENTS; i++)
+        good = PQsendPrepare(conn, statement_table[i].name, statement_table[i].sql, 0, NULL);
+    if (!good || !PQpipelineSync(conn)) {
+        link_restart(&desk->link, PQerrorMessage(conn));
+        return;
+    }
+    link_flush(&desk->link);
+}
+
+static void setup_done(struct desk *desk)
+{
+    desk->ready = true;
+    desk->why[0] = '\0';
+    desk->link.attempts = 0;
+    desk->unsent = desk->queue;
+    log_info("desk_ready", LOG_INT("queued", desk->length));
+}
+
+/* False: the link was restarted. */
+static bool setup_result(struct desk *desk, PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    bool good = status == PGRES_COMMAND_OK || status == PGRES_PIPELINE_SYNC || status == PGRES_TUPLES_OK;
+    if (!good)
+        link_restart_for(&desk->link, result);
+    else if (status == PGRES_PIPELINE_SYNC)
+        setup_done(desk);
+    PQclear(result);
+    return good;
+}
+
+static void query_result(struct desk *desk, PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+        PQclear(result);
+        PGresult *whole = desk->result;
+        desk->result = NULL;
+        if (desk->queue && desk->queue->sent)
+            entry_finish(desk, desk->queue, whole);
+        PQclear(whole);
+        return;
+    }
+    PQclear(desk->result);
+    desk->result = result;
+}
+
+static void on_readable(void *owner)
+{
+    struct desk *desk = owner;
+    PGconn *conn = desk->link.conn;
+    bool was_null = false;
+    desk->heard_ms = clock_now_ms();
+    while (desk->link.conn == conn && !PQisBusy(conn)) {
+        PGresult *result = PQgetResult(conn);
+        if (!result) {
+            /* The plain query is over, or one of the pipeline's; two in a row: nothing left. */
+            if (!desk->ready && PQpipelineStatus(conn) == PQ_PIPELINE_OFF) {
+                prepare_all(desk);
+                return;
+            }
+            if (was_null)
+                break;
+            was_null = true;
+            continue;
+        }
+        was_null = false;
+        if (desk->ready)
+            query_result(desk, result);
+        else if (!setup_result(desk, result))
+            return;
+    }
+}
+
+/* What was under way is asked again later, but for what may not run twice. */
+static void on_down(void *owner, const char *why)
+{
+    struct desk *desk = owner;
+    struct entry *entry, *next;
+    desk->ready = false;
+    snprintf(desk->why, sizeof(desk->why), "%s", why);
+    PQclear(desk->result);
+    desk->result = NULL;
+    desk->unsent = NULL;
+    DL_FOREACH_SAFE (desk->queue, entry, next) {
+        bool sent = entry->sent;
+        entry->sent = false;
+        if (sent && entry->query.once)
+            entry_finish(desk, entry, NULL);
+    }
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct desk *desk = timer->data;
+    uint64_t now_ms = clock_now_ms();
+    if (desk->queue && desk->queue->sent && now_ms - desk->heard_ms > HANG_MS)
+        link_restart(&desk->link, "the database does not answer");
+    while (desk->queue && !desk->queue->sent && now_ms - desk->queue->queued_ms > DESK_PATIENCE_MS)
+        entry_finish(desk, desk->queue, NULL);
+}
+
+struct desk *desk_new(struct relay *relay)
+{
+    struct desk *desk = memory_zero(sizeof(*desk));
+    desk->relay = relay;
+    desk->link = (struct pg_link){.loop = relay->loop,
+                                  .name = "pgherald desk",
+                                  .database_url = relay->config->database_url,
+                                  .to = {on_up, on_readable, on_down, desk}};
+    snprintf(desk->why, sizeof(desk->why), "connecting");
+    uv_timer_init(relay->loop, &desk->sweep);
+    desk->sweep.data = desk;
+    uv_timer_start(&desk->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    link_start(&desk->link);
+    return desk;
+}
+
+void desk_close(struct desk *desk)
+{
+    link_close(&desk->link, NULL);
+    uv_close((uv_handle_t *)&desk->sweep, NULL);
+    PQclear(desk->result);
+    desk->result = NULL;
+    desk->ready = false;
+}
+
+void desk_free(struct desk *desk)
+{
+    while (desk->queue)
+        entry_finish(desk, desk->queue, NULL);
+    free(desk);
+}
+
+bool desk_idle(const struct desk *desk)
+{
+    return desk->queue == NULL;
+}
+
+bool desk_ready(const struct desk *desk)
+{
+    return desk->ready;
+}
+
+const char *desk_why(const struct desk *desk)
+{
+    return desk->why;
+}

@@ -1,0 +1,62 @@
+/* The desk is a process's connection for reads and write-backs: prepared
+ * statements in libpq's pipeline mode, answered in order. A query that the
+ * connection lost is sent again when it is back (all are idempotent, but those
+ * marked `once`); after DESK_PATIENCE_MS it is given back unanswered. */
+#ifndef PGHERALD_DESK_H
+#define PGHERALD_DESK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "frame.h"
+
+struct relay;
+struct desk;
+struct answer; /* a statement's result, borrowed during the callback */
+
+enum {
+    DESK_PARAMS_MAX = 5,
+    DESK_PATIENCE_MS = 10000, /* a query waits so long for the database */
+    DESK_QUEUE_MAX = 20000,   /* queries; beyond, they fail at once */
+};
+
+enum desk_statement {
+    DESK_RESOLVE_USER,  /* claims json -> user id or null */
+    DESK_UNREAD_COUNTS, /* user ids -> (user id, count) */
+    DESK_PAGE,          /* user, unread only, limit, before time, before id -> (count, list, next) */
+    DESK_MARK_READ,     /* user ids, ids -> (user, id, version, notification) */
+    DESK_MARK_ALL_READ, /* user, until time, until xid -> number marked */
+    DESK_TIDY,
+    DESK_STATEMENTS
+};
+
+/* answer is NULL when the database was not reached in time. context is the caller's own. */
+typedef void desk_done(struct relay *relay, uint64_t session, void *context, const struct answer *answer);
+
+struct desk_query {
+    enum desk_statement statement;
+    const char *values[DESK_PARAMS_MAX]; /* text; NULL is null */
+    uint64_t session;
+    void *context;
+    desk_done *done;
+    bool once;
+};
+
+struct desk *desk_new(struct relay *relay);
+void desk_close(struct desk *desk); /* unanswered queries are dropped; the loop must run once more */
+void desk_free(struct desk *desk);  /* after that */
+void desk_submit(struct desk *desk, const struct desk_query *query); /* copies the values */
+void desk_flush(struct desk *desk); /* sends what was submitted in this loop turn */
+bool desk_idle(const struct desk *desk); /* every query is answered */
+bool desk_ready(const struct desk *desk);
+const char *desk_why(const struct desk *desk); /* why it is not ready */
+
+int answer_rows(const struct answer *answer);
+struct text answer_text(const struct answer *answer, int row, int column); /* bytes NULL: null */
+int64_t answer_int(const struct answer *answer, int row, int column);
+/* The SQLSTATE of an error, NULL when the statement succeeded. */
+const char *answer_error(const struct answer *answer);
+
+#endif

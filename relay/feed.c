@@ -1,0 +1,529 @@
+/* The feed: what has changed since the last look comes in from herald.feed(), and
+ * goes to the sink. One connection listens, owns a doorbell key and asks; while it
+ * holds its key ("armed") it sleeps until a bell rings, and looks once a second for
+ * safety. Without the key it asks again and again. docs/ARCHITECTURE.md says why
+ * nothing is lost. */
+#include "feed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "cursor.h"
+#include "feed_place.h"
+#include "feed_row.h"
+#include "log.h"
+#include "memory.h"
+#include "pg_link.h"
+#include "pooler_check.h"
+
+enum {
+    SLICE_ROWS = 256,     /* handled in one loop turn */
+    SAFETY_MS = 1000,     /* armed: look this often without a bell */
+    PAUSE_FIRST_MS = 1,   /* not armed: between two looks, growing while nothing comes */
+    PAUSE_LAST_MS = 10,
+    WATCHDOG_MS = 1000,
+    HANG_MS = 10000,      /* a statement without an answer: the connection is given up */
+    USAGE_PERIOD_MS = 5000,
+    KEY_PERIOD_MS = 5000, /* a relay without a key asks for one this often */
+    KEYS = 4,
+    KEY_CLASS_BELL = 1212502606,  /* held exclusively while armed; see herald's trigger */
+    KEY_CLASS_OWNER = 1212502607, /* held while connected: this key is ours */
+};
+
+/* What is being asked; one statement at a time. */
+enum step {
+    STEP_NONE,
+    STEP_SETUP,
+    STEP_POOLER, /* the bell of our own is awaited */
+    STEP_EPOCH,
+    STEP_PREPARE,
+    STEP_KEY,
+    STEP_BEGIN, /* the first snapshot ever */
+    STEP_LOOK,  /* the feed query */
+    STEP_ARM,
+    STEP_USAGE,
+};
+
+static const char setup_sql[] =
+    "set search_path = pg_catalog; set enable_seqscan = off; set enable_bitmapscan = off; "
+    "set plan_cache_mode = force_generic_plan; set jit = off; set max_parallel_workers_per_gather = 0; "
+    "set statement_timeout = 0; set idle_session_timeout = 0; listen herald";
+static const char feed_sql[] = "select kind, user_id, id, version, body, snapshot, xmin, insert_lsn, flush_lsn "
+                               "from herald.feed($1::pg_snapshot)";
+static const char begin_sql[] = "select 'h', null, null, null, null, pg_current_snapshot()::text, "
+                                "pg_snapshot_xmin(pg_current_snapshot())::text, "
+                                "(pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text, "
+                                "(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text";
+
+struct feed {
+    uv_loop_t *loop;
+    const struct config *config;
+    struct change_sink sink;
+    void (*fatal)(void *owner, const char *why);
+    void *owner;
+
+    struct pg_link link;
+    struct pooler_check *pooler_check; /* until it has passed */
+    enum step step;
+    bool live;
+    bool armed;
+    bool rung;        /* a bell that no look has answered yet */
+    bool resync_due;  /* what was missed is unknown: everybody is told anew */
+    int key;          /* 0…3, or -1 */
+    uint64_t key_at_ms, usage_at_ms;
+    uint64_t heard_ms; /* last bytes of the running statement */
+    uint64_t pause_ms;
+
+    struct feed_place place;
+    char cursor[CURSOR_TEXT_SIZE]; /* of place.newest */
+    uint32_t epoch;
+    bool header_seen; /* of the running look */
+    int rows;
+    struct feed_header header; /* its text is in header_snapshot */
+    char *header_snapshot;
+
+    uv_timer_t timer;    /* pause, or the safety look */
+    uv_timer_t watchdog;
+    uv_idle_t more;      /* rows are left after a slice */
+};
+
+static void go_on(struct feed *feed);
+
+/* ---- asking ---- */
+
+static void say_state(struct feed *feed, bool live, const char *why)
+{
+    feed->live = live;
+    feed->sink.state(feed->sink.owner, live, why);
+}
+
+static void asked(struct feed *feed, enum step step, int accepted)
+{
+    feed->step = step;
+    feed->heard_ms = clock_now_ms();
+    if (!accepted)
+        link_restart(&feed->link, PQerrorMessage(feed->link.conn));
+    else
+        link_flush(&feed->link);
+}
+
+static void ask(struct feed *feed, enum step step, const char *sql)
+{
+    asked(feed, step, PQsendQuery(feed->link.conn, sql));
+}
+
+static void look(struct feed *feed)
+{
+    const char *since[] = {feed->place.newest.snapshot};
+    feed->rung = false; /* a bell from now on wants another look */
+    feed->header_seen = false;
+    feed->rows = 0;
+    int accepted = PQsendQueryPrepared(feed->link.conn, "feed", 1, since, NULL, NULL, 0) &&
+                   PQsetSingleRowMode(feed->link.conn);
+    asked(feed, STEP_LOOK, accepted);
+}
+
+static void ask_for_key(struct feed *feed)
+{
+    char sql[224];
+    snprintf(sql, sizeof(sql),
+             "select k from (select (n + %ld) %% %d as k from generate_series(0, %d) n) keys "
+             "where pg_try_advisory_lock(%d, k) limit 1",
+             random() % KEYS, KEYS, KEYS - 1, KEY_CLASS_OWNER);
+    ask(feed, STEP_KEY, sql);
+}
+
+static void ask_to_arm(struct feed *feed)
+{
+    char sql[64];
+    snprintf(sql, sizeof(sql), "select pg_try_advisory_lock(%d, %d)", KEY_CLASS_BELL, feed->key);
+    ask(feed, STEP_ARM, sql);
+}
+
+/* ---- a look's rows ---- */
+
+static void take_header(struct feed *feed, const struct feed_header *header)
+{
+    free(feed->header_snapshot);
+    feed->header_snapshot = memory_copy(header->snapshot.bytes, header->snapshot.size);
+    feed->header = *header;
+    feed->header.snapshot.bytes = feed->header_snapshot;
+    feed->header_seen = true;
+}
+
+/* False: the row is none of herald.feed()'s. */
+static bool take_row(struct feed *feed, const PGresult *result)
+{
+    struct text columns[FEED_COLUMNS] = {{0}};
+    for (int i = 0; i < FEED_COLUMNS && i < PQnfields(result); i++)
+        if (!PQgetisnull(result, 0, i))
+            columns[i] = (struct text){PQgetvalue(result, 0, i), (size_t)PQgetlength(result, 0, i)};
+
+    struct feed_header header;
+    struct change change;
+    switch (feed_row_read(columns, &header, &change)) {
+    case FEED_ROW_HEADER:
+        take_header(feed, &header);
+        return true;
+    case FEED_ROW_CHANGE:
+        change.cursor = feed->cursor;
+        feed->rows++;
+        feed->sink.change(feed->sink.owner, &change);
+        return true;
+    case FEED_ROW_BAD:
+        break;
+    }
+    return false;
+}
+
+/* All rows of the window have been handed on: only now does the feed stand at its end. */
+static void window_done(struct feed *feed)
+{
+    feed_place_advance(&feed->place, &feed->header);
+    cursor_format((struct cursor){feed->epoch, feed->header.xmin}, feed->cursor);
+    feed->sink.window(feed->sink.owner, feed->cursor);
+    if (!feed->live) {
+        feed->link.attempts = 0;
+        log_info("feed_live", LOG_INT("key", feed->key), LOG_INT("changes", feed->rows));
+        say_state(feed, true, "");
+    }
+}
+
+/* ---- answers ---- */
+
+static void take_epoch(struct feed *feed, const PGresult *result)
+{
+    const char *epoch = PQgetvalue(result, 0, 0);
+    feed->epoch = cursor_epoch(epoch);
+    switch (feed_place_enter(&feed->place, epoch)) {
+    case FEED_MOVE_ON:
+        break;
+    case FEED_MOVE_BACK:
+        log_warn("feed_moved_back", LOG_STR("why", "the database crashed: going on from what was durable"));
+        break;
+    case FEED_MOVE_RESYNC:
+        log_warn("feed_resync", LOG_STR("why", "the database has another history"));
+        feed->resync_due = true;
+        break;
+    }
+    if (feed->place.newest.snapshot)
+        cursor_format((struct cursor){feed->epoch, feed->place.newest.xmin}, feed->cursor);
+}
+
+static void take_key(struct feed *feed, const PGresult *result)
+{
+    feed->key_at_ms = clock_now_ms();
+    feed->key = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : -1;
+    if (feed->key < 0 && !feed->live)
+        log_info("feed_polls", LOG_STR("why", "all doorbell keys are taken by other relays"));
+}
+
+static void take_arm(struct feed *feed, const PGresult *result)
+{
+    feed->armed = PQgetvalue(result, 0, 0)[0] == 't';
+    /* Granted: every writer that did not ring is visible now, and everyone later will ring. */
+    if (feed->armed)
+        feed->rung = true;
+}
+
+static void take_usage(struct feed *feed, const PGresult *result)
+{
+    feed->usage_at_ms = clock_now_ms();
+    double usage = strtod(PQgetvalue(result, 0, 0), NULL);
+    if (usage > 0.5)
+        log_warn("notify_queue_filling", LOG_INT("percent", usage * 100));
+}
+
+/* False: the link was restarted. */
+static bool take_result(struct feed *feed, const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_SINGLE_TUPLE) {
+        link_restart_for(&feed->link, result);
+        return false;
+    }
+    if (status == PGRES_COMMAND_OK)
+        return true;
+    if (PQntuples(result) == 1 && (feed->step == STEP_LOOK || feed->step == STEP_BEGIN)) {
+        if (take_row(feed, result))
+            return true;
+        link_restart(&feed->link, "herald.feed() gave a row of unknown form: is the schema another version's?");
+        return false;
+    }
+    if (feed->step == STEP_EPOCH)
+        take_epoch(feed, result);
+    else if (feed->step == STEP_KEY)
+        take_key(feed, result);
+    else if (feed->step == STEP_ARM)
+        take_arm(feed, result);
+    else if (feed->step == STEP_USAGE)
+        take_usage(feed, result);
+    return true;
+}
+
+/* ---- what comes next ---- */
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct feed *feed = timer->data;
+    if (feed->step == STEP_NONE && feed->link.state == LINK_UP)
+        look(feed);
+}
+
+static void sleep_or_pause(struct feed *feed)
+{
+    uint64_t now_ms = clock_now_ms();
+    if (feed->armed) {
+        if (now_ms - feed->usage_at_ms >= USAGE_PERIOD_MS) {
+            ask(feed, STEP_USAGE, "select pg_notification_queue_usage()");
+            return;
+        }
+        uv_timer_start(&feed->timer, on_timer, SAFETY_MS, 0);
+        return;
+    }
+    if (feed->key < 0 && feed->config->feed != FEED_POLL && now_ms - feed->key_at_ms >= KEY_PERIOD_MS) {
+        ask_for_key(feed);
+        return;
+    }
+    uv_timer_start(&feed->timer, on_timer, feed->pause_ms, 0);
+}
+
+static void after_look(struct feed *feed)
+{
+    if (!feed->header_seen) {
+        link_restart(&feed->link, "herald.feed() gave no header: is the schema another version's?");
+        return;
+    }
+    window_done(feed);
+    if (feed->rows)
+        feed->pause_ms = PAUSE_FIRST_MS;
+    else if (feed->pause_ms < PAUSE_LAST_MS)
+        feed->pause_ms++;
+    if (feed->rung)
+        look(feed);
+    else if (!feed->armed && feed->key >= 0 && feed->config->feed == FEED_NOTIFY)
+        ask_to_arm(feed);
+    else
+        sleep_or_pause(feed);
+}
+
+static void start_looking(struct feed *feed)
+{
+    if (feed->place.newest.snapshot)
+        look(feed);
+    else
+        ask(feed, STEP_BEGIN, begin_sql);
+}
+
+static void after_begin(struct feed *feed)
+{
+    window_done(feed);
+    if (feed->resync_due)
+        feed->sink.resync(feed->sink.owner);
+    feed->resync_due = false;
+    look(feed);
+}
+
+/* The running statement is over: the next one. */
+static void go_on(struct feed *feed)
+{
+    enum step done = feed->step;
+    feed->step = STEP_NONE;
+    switch (done) {
+    case STEP_NONE:
+        return;
+    case STEP_SETUP:
+        feed->step = STEP_POOLER;
+        if (feed->pooler_check)
+            pooler_check_ring(feed->pooler_check);
+        else
+            go_on(feed);
+        return;
+    case STEP_POOLER:
+        ask(feed, STEP_EPOCH, "select herald.relay_epoch()");
+        return;
+    case STEP_EPOCH:
+        asked(feed, STEP_PREPARE, PQsendPrepare(feed->link.conn, "feed", feed_sql, 0, NULL));
+        return;
+    case STEP_PREPARE:
+        if (feed->config->feed == FEED_POLL)
+            start_looking(feed);
+        else
+            ask_for_key(feed);
+        return;
+    case STEP_KEY:
+        start_looking(feed);
+        return;
+    case STEP_BEGIN:
+        after_begin(feed);
+        return;
+    case STEP_LOOK:
+        after_look(feed);
+        return;
+    case STEP_ARM:
+        if (feed->armed)
+            look(feed);
+        else
+            sleep_or_pause(feed);
+        return;
+    case STEP_USAGE:
+        if (feed->rung)
+            look(feed);
+        else
+            sleep_or_pause(feed);
+        return;
+    }
+}
+
+/* ---- the connection ---- */
+
+static void hear_bells(struct feed *feed)
+{
+    PGnotify *bell;
+    while ((bell = PQnotifies(feed->link.conn))) {
+        /* Anybody can send any payload: it proves nothing, and is looked at for the self-test only. */
+        if (feed->step == STEP_POOLER && feed->pooler_check &&
+            pooler_check_hear(feed->pooler_check, bell->extra)) {
+            pooler_check_close(feed->pooler_check);
+            feed->pooler_check = NULL;
+            PQfreemem(bell);
+            go_on(feed);
+            return;
+        }
+        PQfreemem(bell);
+        feed->rung = true;
+    }
+    if (feed->rung && feed->step == STEP_NONE && feed->live) {
+        uv_timer_stop(&feed->timer);
+        look(feed);
+    }
+}
+
+/* Handles what has come, a slice at a time so that the loop goes round. */
+static void take_slice(struct feed *feed)
+{
+    const PGconn *conn = feed->link.conn;
+    for (int left = SLICE_ROWS; feed->link.conn == conn && feed->link.state == LINK_UP; left--) {
+        if (feed->step == STEP_NONE || feed->step == STEP_POOLER || PQisBusy(feed->link.conn))
+            break;
+        if (!left)
+            return; /* the idle watcher goes on */
+        PGresult *result = PQgetResult(feed->link.conn);
+        if (!result) {
+            go_on(feed);
+            continue;
+        }
+        bool good = take_result(feed, result);
+        PQclear(result);
+        if (!good)
+            break;
+    }
+    uv_idle_stop(&feed->more);
+    if (feed->link.conn == conn && feed->link.state == LINK_UP)
+        hear_bells(feed);
+}
+
+static void on_more(uv_idle_t *idle)
+{
+    take_slice(idle->data);
+}
+
+static void on_readable(void *owner)
+{
+    struct feed *feed = owner;
+    feed->heard_ms = clock_now_ms();
+    uv_idle_start(&feed->more, on_more);
+    take_slice(feed);
+}
+
+static void on_up(void *owner)
+{
+    struct feed *feed = owner;
+    feed->key = -1;
+    feed->armed = feed->rung = false;
+    feed->pause_ms = PAUSE_FIRST_MS;
+    ask(feed, STEP_SETUP, setup_sql);
+}
+
+static void on_down(void *owner, const char *why)
+{
+    struct feed *feed = owner;
+    feed->step = STEP_NONE;
+    feed->armed = false;
+    uv_timer_stop(&feed->timer);
+    uv_idle_stop(&feed->more);
+    say_state(feed, false, why);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    struct feed *feed = timer->data;
+    if (feed->link.state == LINK_UP && feed->step != STEP_NONE && feed->step != STEP_POOLER &&
+        clock_now_ms() - feed->heard_ms > HANG_MS)
+        link_restart(&feed->link, "the database does not answer");
+}
+
+static void on_pooler(void *owner, const char *why)
+{
+    struct feed *feed = owner;
+    feed->fatal(feed->owner, why);
+}
+
+struct feed *feed_new(uv_loop_t *loop, const struct config *config, struct change_sink sink,
+                      void (*fatal)(void *owner, const char *why), void *owner)
+{
+    struct feed *feed = memory_zero(sizeof(*feed));
+    feed->loop = loop;
+    feed->config = config;
+    feed->sink = sink;
+    feed->fatal = fatal;
+    feed->owner = owner;
+    feed->key = -1;
+    feed->link = (struct pg_link){.loop = loop,
+                                  .name = "pgherald feed",
+                                  .database_url = config->database_url,
+                                  .to = {on_up, on_readable, on_down, feed}};
+    uv_timer_init(loop, &feed->timer);
+    uv_timer_init(loop, &feed->watchdog);
+    uv_idle_init(loop, &feed->more);
+    feed->timer.data = feed->watchdog.data = feed->more.data = feed;
+    uv_timer_start(&feed->watchdog, on_watchdog, WATCHDOG_MS, WATCHDOG_MS);
+    feed->pooler_check = pooler_check_new(loop, config->database_url, on_pooler, feed);
+    link_start(&feed->link);
+    return feed;
+}
+
+void feed_close(struct feed *feed)
+{
+    link_close(&feed->link, NULL);
+    if (feed->pooler_check)
+        pooler_check_close(feed->pooler_check);
+    feed->pooler_check = NULL;
+    uv_close((uv_handle_t *)&feed->timer, NULL);
+    uv_close((uv_handle_t *)&feed->watchdog, NULL);
+    uv_close((uv_handle_t *)&feed->more, NULL);
+}
+
+void feed_free(struct feed *feed)
+{
+    feed_place_free(&feed->place);
+    free(feed->header_snapshot);
+    free(feed);
+}
+
+const char *feed_cursor(const struct feed *feed)
+{
+    return feed->cursor;
+}
+
+bool feed_live(const struct feed *feed)
+{
+    return feed->live;
+}
+
+const char *feed_why(const struct feed *feed)
+{
+    return feed->link.why;
+}

@@ -1,0 +1,24 @@
+/* The feed asks PostgreSQL what changed and gives it to a sink: one connection
+ * that listens, holds a doorbell key and runs the snapshot diff (herald.feed). */
+#ifndef PGHERALD_FEED_H
+#define PGHERALD_FEED_H
+
+#include <uv.h>
+
+#include "change.h"
+#include "config.h"
+
+struct feed;
+
+/* fatal is called once when going on is useless (a pooler in between). */
+struct feed *feed_new(uv_loop_t *loop, const struct config *config, struct change_sink sink,
+                      void (*fatal)(void *owner, const char *why), void *owner);
+void feed_close(struct feed *feed); /* the loop must run once more before feed_free() */
+void feed_free(struct feed *feed);
+
+/* Where it stands, for a sink that joins later; "" before the first window. */
+const char *feed_cursor(const struct feed *feed);
+bool feed_live(const struct feed *feed);
+const char *feed_why(const struct feed *feed);
+
+#endif

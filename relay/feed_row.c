@@ -1,0 +1,72 @@
+/* Rows of herald.feed(); see feed_row.h. */
+#include "feed_row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A decimal of PostgreSQL's; its texts are zero-terminated. */
+static bool read_number(struct text column, uint64_t *out)
+{
+    if (!column.size || column.size > 20 || strspn(column.bytes, "0123456789") != column.size)
+        return false;
+    *out = strtoull(column.bytes, NULL, 10);
+    return true;
+}
+
+static bool read_header(const struct text columns[FEED_COLUMNS], struct feed_header *header)
+{
+    header->snapshot = columns[FEED_SNAPSHOT];
+    return header->snapshot.size && read_number(columns[FEED_XMIN], &header->xmin) &&
+           read_number(columns[FEED_INSERT_LSN], &header->insert_lsn) &&
+           read_number(columns[FEED_FLUSH_LSN], &header->flush_lsn);
+}
+
+static bool read_notification(const struct text columns[FEED_COLUMNS], struct change *change, bool has_state)
+{
+    uint64_t version = 0;
+    if (!change->user.size || !columns[FEED_ID].bytes ||
+        !uuid_parse(columns[FEED_ID].bytes, columns[FEED_ID].size, &change->id))
+        return false;
+    if (!has_state)
+        return true;
+    if (!change->body.size || !read_number(columns[FEED_VERSION], &version) || version > INT32_MAX)
+        return false;
+    change->version = (int)version;
+    return true;
+}
+
+static bool read_change(const struct text columns[FEED_COLUMNS], struct change *change)
+{
+    *change = (struct change){.user = columns[FEED_USER], .body = columns[FEED_BODY]};
+    switch (columns[FEED_KIND].bytes[0]) {
+    case 'n':
+        change->kind = CHANGE_NEW;
+        return read_notification(columns, change, true);
+    case 'u':
+        change->kind = CHANGE_UPDATED;
+        return read_notification(columns, change, true);
+    case 'd':
+        change->kind = CHANGE_DELETED;
+        return read_notification(columns, change, false);
+    case 't':
+        change->kind = CHANGE_TRUNCATED;
+        return true;
+    case 'm':
+        change->kind = CHANGE_MESSAGE;
+        return change->body.size > 0;
+    case 'x':
+        change->kind = CHANGE_DISCONNECT;
+        return change->user.size > 0;
+    }
+    return false;
+}
+
+enum feed_row feed_row_read(const struct text columns[FEED_COLUMNS], struct feed_header *header,
+                            struct change *change)
+{
+    if (columns[FEED_KIND].size != 1)
+        return FEED_ROW_BAD;
+    if (columns[FEED_KIND].bytes[0] == 'h')
+        return read_header(columns, header) ? FEED_ROW_HEADER : FEED_ROW_BAD;
+    return read_change(columns, change) ? FEED_ROW_CHANGE : FEED_ROW_BAD;
+}

@@ -1,0 +1,39 @@
+/* One row of herald.feed(), decoded: columns in, a header or a change out. Pure. */
+#ifndef PGHERALD_FEED_ROW_H
+#define PGHERALD_FEED_ROW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "change.h"
+
+/* The columns of herald.feed(), in its order. */
+enum feed_column {
+    FEED_KIND,
+    FEED_USER,
+    FEED_ID,
+    FEED_VERSION,
+    FEED_BODY,
+    FEED_SNAPSHOT,
+    FEED_XMIN,
+    FEED_INSERT_LSN,
+    FEED_FLUSH_LSN,
+    FEED_COLUMNS
+};
+
+/* Where the feed stands: the header of each window. */
+struct feed_header {
+    struct text snapshot; /* a pg_snapshot; never looked into */
+    uint64_t xmin;
+    uint64_t insert_lsn; /* bytes of WAL */
+    uint64_t flush_lsn;
+};
+
+enum feed_row { FEED_ROW_HEADER, FEED_ROW_CHANGE, FEED_ROW_BAD };
+
+/* columns[i].bytes is NULL for null; texts in the result are borrowed from them. A change
+ * has no cursor yet. */
+enum feed_row feed_row_read(const struct text columns[FEED_COLUMNS], struct feed_header *header,
+                            struct change *change);
+
+#endif

@@ -1,0 +1,38 @@
+/* A frame is one finished WebSocket frame (RFC 6455 §5.2, server side, never
+ * masked): header and payload as they go to the socket. It is made once per
+ * event, never changed, and shared by reference count between all tabs. */
+#ifndef PGHERALD_FRAME_H
+#define PGHERALD_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FRAME_HEADER_MAX = 10, FRAME_REASON_MAX = 123 /* bytes, RFC 6455 §5.5.1 */ };
+
+/* A borrowed piece of text; need not end with a zero byte. */
+struct text {
+    const char *bytes;
+    size_t size;
+};
+
+#define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
+struct text text_of(const char *zero_terminated); /* NULL gives an empty text */
+
+struct frame {
+    uint32_t refs;
+    uint32_t size; /* bytes on the wire */
+    uint8_t bytes[];
+};
+
+/* Each returns a frame with one reference; memory that is not there ends the process. */
+struct frame *frame_new_text(const struct text *parts, size_t count); /* payload: the parts joined */
+struct frame *frame_new_ping(void);
+struct frame *frame_new_close(uint16_t code, const char *reason);
+struct frame *frame_from_wire(const uint8_t *bytes, size_t size); /* copies a finished frame */
+
+struct frame *frame_hold(struct frame *frame); /* one more owner; returns its argument */
+void frame_drop(struct frame *frame);          /* one owner less; NULL is allowed */
+
+struct text frame_payload(const struct frame *frame); /* borrowed */
+
+#endif

@@ -1,0 +1,315 @@
+/* libwebsockets' callbacks, translated: sockets in, sessions out, and back. Frames
+ * are written directly, once a loop turn; what libwebsockets would do itself with
+ * timers, pings and close frames is done by the session. docs/ARCHITECTURE.md says
+ * why. */
+#include "front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libwebsockets.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "log.h"
+#include "login.h"
+#include "memory.h"
+#include "origin.h"
+
+#define ENDPOINT "/api/v1/notifications/ws"
+
+enum {
+    ACCEPT_BATCH = 64,
+    HANDSHAKE_SECONDS = 10,
+    HEADER_BYTES = 16384,
+    RX_BYTES = 512,       /* per connection; longer messages come in pieces */
+    WRITE_BYTES = 65536,  /* one write */
+};
+
+struct front {
+    struct relay *relay;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct lws *listener;
+    int listen_fd; /* a duplicate of the caller's; -1 when no longer accepting */
+    int spare_fd;  /* given up for a moment when the process has no other left */
+};
+
+static struct front *front_of(struct lws *wsi)
+{
+    return lws_context_user(lws_get_context(wsi));
+}
+
+/* ---- the door: what sessions want of their socket ---- */
+
+static bool door_write(void *socket, const uint8_t *bytes, size_t size)
+{
+    /* A finished frame: nothing is put before it and nothing is changed in it. */
+    return lws_write(socket, (unsigned char *)(uintptr_t)bytes, size, LWS_WRITE_RAW) >= 0;
+}
+
+static bool door_busy(void *socket)
+{
+    return lws_partial_buffered(socket) != 0;
+}
+
+static void door_want_write(void *socket)
+{
+    lws_callback_on_writable(socket);
+}
+
+static void door_kill(void *socket)
+{
+    lws_set_timeout(socket, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+}
+
+const struct door front_door = {door_write, door_busy, door_want_write, door_kill};
+
+/* ---- accepting ---- */
+
+static void give_up_one(struct front *front)
+{
+    log_error("out_of_file_descriptors", LOG_INT("sessions", front->relay->sessions.count));
+    close(front->spare_fd);
+    int fd = accept4(front->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    front->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void accept_batch(struct front *front)
+{
+    for (int i = 0; i < ACCEPT_BATCH && front->listen_fd >= 0; i++) {
+        int fd = accept4(front->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            lws_adopt_socket_vhost(front->vhost, fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE)
+            give_up_one(front);
+        if (errno != ECONNABORTED && errno != EINTR)
+            return;
+    }
+}
+
+/* ---- handshakes ---- */
+
+/* A header's value, or "" when it is absent or does not fit. */
+static const char *header(struct lws *wsi, enum lws_token_indexes which, char *out, size_t size)
+{
+    if (lws_hdr_copy(wsi, out, (int)size, which) < 0)
+        out[0] = '\0';
+    return out;
+}
+
+/* Only `Upgrade: websocket`. The upgrade path of libwebsockets 4.1 reads freed memory when the
+ * header is gone, so its argument is not looked at. */
+static int confirm_upgrade(struct lws *wsi)
+{
+    char value[32];
+    if (!lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE))
+        return -1;
+    return strcasecmp(header(wsi, WSI_TOKEN_UPGRADE, value, sizeof(value)), "websocket") == 0 ? 0 : -1;
+}
+
+/* The token of the Authorization header or of the query; empty when there is none. */
+static struct text handshake_token(struct lws *wsi, char *buffer, size_t size)
+{
+    static const char scheme[] = "Bearer ";
+    const char *value = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buffer, size);
+    if (strncasecmp(value, scheme, sizeof(scheme) - 1) == 0)
+        return text_of(value + sizeof(scheme) - 1);
+    value = lws_get_urlarg_by_name(wsi, "token=", buffer, (int)size);
+    return text_of(value ? value : "");
+}
+
+static bool token_is_good(struct lws *wsi)
+{
+    char buffer[AUTH_TOKEN_MAX_BYTES + 16];
+    struct auth_claims claims;
+    struct text token = handshake_token(wsi, buffer, sizeof(buffer));
+    enum auth_result result = login_verify(front_of(wsi)->relay, token, &claims);
+    if (result == AUTH_OK)
+        auth_claims_clear(&claims);
+    return result == AUTH_OK;
+}
+
+static unsigned refuse_handshake(struct lws *wsi)
+{
+    const struct config *config = front_of(wsi)->relay->config;
+    char value[512], host[256];
+    if (strcmp(header(wsi, WSI_TOKEN_GET_URI, value, sizeof(value)), ENDPOINT) != 0)
+        return HTTP_STATUS_NOT_FOUND;
+    header(wsi, WSI_TOKEN_HOST, host, sizeof(host));
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) &&
+        !origin_allowed(config->allowed_origins, header(wsi, WSI_TOKEN_ORIGIN, value, sizeof(value)), host))
+        return HTTP_STATUS_FORBIDDEN;
+    if (config->auth_reject == AUTH_REJECT_HTTP && !token_is_good(wsi))
+        return HTTP_STATUS_FORBIDDEN;
+    return 0;
+}
+
+static int check_handshake(struct lws *wsi)
+{
+    unsigned status = refuse_handshake(wsi);
+    if (!status)
+        return 0;
+    log_info("handshake_refused", LOG_INT("status", status));
+    lws_return_http_status(wsi, status, NULL);
+    return 1;
+}
+
+static void established(struct lws *wsi)
+{
+    char buffer[AUTH_TOKEN_MAX_BYTES + 16];
+    struct session *session = session_open(front_of(wsi)->relay, wsi);
+    lws_set_opaque_user_data(wsi, session);
+    struct text token = handshake_token(wsi, buffer, sizeof(buffer));
+    bool given = token.size || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+    if (given && session->state == SESSION_WAITING)
+        login_start(session, token, "");
+}
+
+/* ---- frames in ---- */
+
+static void receive(struct lws *wsi, struct session *session, const char *bytes, size_t size)
+{
+    size_t announced = lws_remaining_packet_payload(wsi);
+    session_receive(session, bytes, size, lws_frame_is_binary(wsi) != 0,
+                    lws_is_final_fragment(wsi) && announced == 0, announced);
+}
+
+static void gone(struct lws *wsi, struct session *session)
+{
+    lws_set_opaque_user_data(wsi, NULL);
+    session_gone(session);
+}
+
+static int session_callback(struct lws *wsi, enum lws_callback_reasons reason, struct session *session,
+                            const char *in, size_t size)
+{
+    switch (reason) {
+    case LWS_CALLBACK_RECEIVE:
+        receive(wsi, session, in, size);
+        return 0;
+    case LWS_CALLBACK_RECEIVE_PONG:
+        session_heard(session);
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        session_writable(session);
+        return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        /* It answers our close frame: done. Otherwise libwebsockets answers its. */
+        return session->state >= SESSION_ENDING ? -1 : 0;
+    case LWS_CALLBACK_CLOSED:
+        gone(wsi, session);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t size)
+{
+    (void)user;
+    struct session *session;
+    switch (reason) {
+    case LWS_CALLBACK_RAW_RX_FILE:
+        accept_batch(front_of(wsi));
+        return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return confirm_upgrade(wsi);
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return check_handshake(wsi);
+    case LWS_CALLBACK_ESTABLISHED:
+        established(wsi);
+        return 0;
+    case LWS_CALLBACK_HTTP:
+        return http_answer(front_of(wsi)->relay, wsi);
+    case LWS_CALLBACK_RECEIVE:
+    case LWS_CALLBACK_RECEIVE_PONG:
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+    case LWS_CALLBACK_CLOSED:
+        session = lws_get_opaque_user_data(wsi);
+        return session ? session_callback(wsi, reason, session, in, size) : 0;
+    default:
+        return 0;
+    }
+}
+
+/* The first one also serves clients that name no subprotocol. */
+static const struct lws_protocols protocols[] = {
+    {.name = "pgherald.v1", .callback = on_event, .rx_buffer_size = RX_BYTES, .tx_packet_size = WRITE_BYTES},
+    {0},
+};
+
+/* Without it libwebsockets keeps a sorted list of ping timers, and accepting gets slower with
+ * every connection. */
+static const lws_retry_bo_t no_keepalive = {0};
+
+static void on_log(int level, const char *line)
+{
+    log_write(level == LLL_ERR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "libwebsockets",
+              LOG_STRN("message", line, strcspn(line, "\n")));
+}
+
+static struct lws_context *context_new(struct front *front)
+{
+    void *loops[] = {front->relay->loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8,
+        .foreign_loops = loops,
+        .protocols = protocols,
+        .user = front,
+        .server_string = "pgherald",
+        .vhost_name = "pgherald",
+        .max_http_header_data = HEADER_BYTES,
+        .max_http_header_pool = 1024,
+        .pt_serv_buf_size = HEADER_BYTES,
+        .timeout_secs = HANDSHAKE_SECONDS,
+        .keepalive_timeout = HANDSHAKE_SECONDS,
+        .retry_and_idle_policy = &no_keepalive,
+    };
+    lws_set_log_level(LLL_ERR, on_log);
+    return lws_create_context(&info);
+}
+
+struct front *front_new(struct relay *relay, int listen_fd)
+{
+    struct front *front = memory_zero(sizeof(*front));
+    front->relay = relay;
+    front->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    front->listen_fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0); /* libwebsockets closes what it adopts */
+    front->context = context_new(front);
+    if (!front->context)
+        return NULL;
+    front->vhost = lws_get_vhost_by_name(front->context, "pgherald");
+    lws_sock_file_fd_type fd = {.filefd = front->listen_fd};
+    front->listener =
+        lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, protocols[0].name, NULL);
+    return front->listener ? front : NULL;
+}
+
+void front_stop_accepting(struct front *front)
+{
+    if (front->listen_fd < 0)
+        return;
+    front->listen_fd = -1;
+    lws_set_timeout(front->listener, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+}
+
+void front_close(struct front *front)
+{
+    lws_context_destroy(front->context);
+}
+
+void front_free(struct front *front)
+{
+    lws_context_destroy(front->context); /* the second half, once its handles are closed */
+    close(front->spare_fd);
+    free(front);
+}

@@ -1,0 +1,148 @@
+/* Plain HTTP; see http.h. A request's path comes in, one whole response goes out. */
+#include "http.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "desk.h"
+#include "embedded.h"
+#include "memory.h"
+
+enum { HEADER_ROOM = 2048, PATH_SIZE = 256 };
+
+static const char policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+struct response {
+    unsigned status;
+    const char *type;
+    struct text body;
+    const char *allow; /* for 405 */
+};
+
+static int add(struct lws *wsi, const char *name, const char *value, unsigned char **at, unsigned char *end)
+{
+    return lws_add_http_header_by_name(wsi, (const unsigned char *)name, (const unsigned char *)value,
+                                       (int)strlen(value), at, end);
+}
+
+static int send_response(struct lws *wsi, const struct response *response, bool head_only)
+{
+    unsigned char headers[LWS_PRE + HEADER_ROOM];
+    unsigned char *start = headers + LWS_PRE, *at = start, *end = headers + sizeof(headers) - 1;
+    if (lws_add_http_common_headers(wsi, response->status, response->type, response->body.size, &at, end) ||
+        add(wsi, "cache-control:", "no-store", &at, end) ||
+        add(wsi, "x-content-type-options:", "nosniff", &at, end) ||
+        add(wsi, "referrer-policy:", "no-referrer", &at, end) ||
+        add(wsi, "content-security-policy:", policy, &at, end) ||
+        (response->allow && add(wsi, "allow:", response->allow, &at, end)) ||
+        lws_finalize_write_http_header(wsi, start, &at, end))
+        return -1;
+    if (!head_only && response->body.size) {
+        unsigned char *body = memory_new(LWS_PRE + response->body.size);
+        memcpy(body + LWS_PRE, response->body.bytes, response->body.size);
+        int written = lws_write(wsi, body + LWS_PRE, response->body.size, LWS_WRITE_HTTP_FINAL);
+        free(body);
+        if (written < 0)
+            return -1;
+    }
+    return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+static const char *demo_type(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (dot && strcmp(dot, ".css") == 0)
+        return "text/css; charset=utf-8";
+    if (dot && strcmp(dot, ".js") == 0)
+        return "text/javascript; charset=utf-8";
+    return "text/html; charset=utf-8";
+}
+
+static bool demo_file(const char *path, struct response *response)
+{
+    const char *name = strcmp(path, "/") == 0 ? "index.html" : path + 1;
+    for (const struct embedded_file *file = embedded_demo; file->name; file++) {
+        if (strcmp(file->name, name) != 0)
+            continue;
+        *response = (struct response){200, demo_type(name), {(const char *)file->data, file->size}, NULL};
+        return true;
+    }
+    return false;
+}
+
+/* What the demo page shows; the caller frees it. */
+static char *demo_facts(const struct relay *relay)
+{
+    const char *psql = relay->config->dev_psql ? relay->config->dev_psql : "psql";
+    json_t *facts = json_pack("{s:[s,s,s], s:s, s:s}", "users", "alice", "bob", "ashumba", "psql", psql, "example",
+                              "select herald.notify_user('alice', title => 'Hello from SQL')");
+    char *json = facts ? json_dumps(facts, JSON_COMPACT) : NULL;
+    json_decref(facts);
+    return json;
+}
+
+/* Why no notifications would arrive now; NULL when all is well. */
+static const char *not_ready(const struct relay *relay)
+{
+    if (relay->stopping)
+        return "shutting down";
+    if (!relay->router.live)
+        return relay->router.why[0] ? relay->router.why : "the feed is starting";
+    return desk_ready(relay->desk) ? NULL : desk_why(relay->desk);
+}
+
+static char *readiness(const struct relay *relay, struct response *response)
+{
+    const char *why = not_ready(relay);
+    json_t *state = why ? json_pack("{s:b, s:s}", "ready", 0, "reason", why) : json_pack("{s:b}", "ready", 1);
+    char *json = state ? json_dumps(state, JSON_COMPACT) : NULL;
+    json_decref(state);
+    response->status = why ? 503 : 200;
+    return json;
+}
+
+/* Fills the response; what it owns is returned, to be freed after it was sent. */
+static char *respond(const struct relay *relay, const char *path, struct response *response)
+{
+    char *owned = NULL;
+    bool dev = relay->config->auth == AUTH_MODE_DEV;
+    *response = (struct response){404, "text/plain; charset=utf-8", TEXT("not found\n"), NULL};
+    if (strcmp(path, "/healthz") == 0) {
+        response->status = 200;
+        response->body = TEXT("ok\n");
+    } else if (strcmp(path, "/readyz") == 0) {
+        owned = readiness(relay, response);
+    } else if (dev && strcmp(path, "/dev.json") == 0) {
+        response->status = 200;
+        owned = demo_facts(relay);
+    } else if (dev) {
+        demo_file(path, response);
+    }
+    if (owned) {
+        response->type = "application/json";
+        response->body = text_of(owned);
+    }
+    return owned;
+}
+
+int http_answer(struct relay *relay, struct lws *wsi)
+{
+    char path[PATH_SIZE] = "";
+    struct response response;
+    bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+    bool get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
+    if (!head && !get) {
+        response = (struct response){405, "text/plain; charset=utf-8", TEXT("method not allowed\n"), "GET, HEAD"};
+        send_response(wsi, &response, false);
+        return -1; /* a body may follow that nobody reads */
+    }
+    if (lws_hdr_copy(wsi, path, sizeof(path), head ? WSI_TOKEN_HEAD_URI : WSI_TOKEN_GET_URI) < 0)
+        path[0] = '\0';
+    char *owned = respond(relay, path, &response);
+    int result = send_response(wsi, &response, head);
+    free(owned);
+    return result;
+}

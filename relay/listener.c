@@ -1,0 +1,137 @@
+/* Listening sockets; see listener.h. */
+#include "listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    BACKLOG = 4096,
+    SEND_BUFFER_BYTES = 128 * 1024, /* per connection, so that a slow client does not fill the kernel */
+};
+
+static void close_all(int *sockets, int count)
+{
+    for (int i = 0; i < count; i++)
+        close(sockets[i]);
+}
+
+static int open_inet(const struct addrinfo *info, bool share_port)
+{
+    int on = 1, bytes = SEND_BUFFER_BYTES;
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    if (share_port)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+/* A port that somebody else shares by SO_REUSEPORT would be shared with them silently: a
+ * socket that does not share finds that out. */
+static bool port_is_free(const struct addrinfo *info)
+{
+    int fd = open_inet(info, false);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+static void explain(const struct listen_address *address, char error[LISTENER_ERROR_SIZE])
+{
+    const char *remedy = "";
+    if (errno == EADDRINUSE)
+        remedy = "; another program uses it: stop that one, or set HERALD_LISTEN to a free port";
+    else if (errno == EACCES)
+        remedy = "; ports below 1024 need CAP_NET_BIND_SERVICE";
+    else if (errno == EADDRNOTAVAIL)
+        remedy = "; no interface of this machine has this address";
+    snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s%s%s: %s%s", address->host,
+             address->is_unix ? "" : ":", address->port, strerror(errno), remedy);
+}
+
+static bool open_port(const struct listen_address *address, int *sockets, int count,
+                      char error[LISTENER_ERROR_SIZE])
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *info;
+    int failed = getaddrinfo(address->host, address->port, &hints, &info);
+    if (failed) {
+        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s:%s: %s", address->host, address->port,
+                 gai_strerror(failed));
+        return false;
+    }
+    bool good = count == 1 || port_is_free(info);
+    int opened = 0;
+    while (good && opened < count) {
+        sockets[opened] = open_inet(info, count > 1);
+        good = sockets[opened] >= 0;
+        opened += good;
+    }
+    if (!good) {
+        explain(address, error);
+        close_all(sockets, opened);
+    }
+    freeaddrinfo(info);
+    return good;
+}
+
+/* A socket file that nobody answers on is left over from a process that is gone. */
+static void remove_stale(const struct sockaddr_un *name)
+{
+    struct stat status;
+    if (stat(name->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 && errno == ECONNREFUSED)
+        unlink(name->sun_path);
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool open_unix(const struct listen_address *address, int *sockets, int count,
+                      char error[LISTENER_ERROR_SIZE])
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    if (strlen(address->host) >= sizeof(name.sun_path)) {
+        snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s: the path has more than %zu bytes",
+                 address->host, sizeof(name.sun_path) - 1);
+        return false;
+    }
+    memcpy(name.sun_path, address->host, strlen(address->host) + 1);
+    remove_stale(&name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof(name)) != 0 || listen(fd, BACKLOG) != 0) {
+        explain(address, error);
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    for (int i = 0; i < count; i++)
+        sockets[i] = fd;
+    return true;
+}
+
+bool listener_open(const struct listen_address *address, int *sockets, int count,
+                   char error[LISTENER_ERROR_SIZE])
+{
+    if (address->is_unix)
+        return open_unix(address, sockets, count, error);
+    return open_port(address, sockets, count, error);
+}

@@ -1,0 +1,17 @@
+/* Listening sockets: opened before workers are made, so that a worker's death
+ * loses no connection that waits in its queue. */
+#ifndef PGHERALD_LISTENER_H
+#define PGHERALD_LISTENER_H
+
+#include <stdbool.h>
+
+#include "config.h"
+
+enum { LISTENER_ERROR_SIZE = 400 };
+
+/* Opens count sockets on one address (several share the port by SO_REUSEPORT; a unix socket is
+ * one, given count times). Returns false with a clear error and nothing open. */
+bool listener_open(const struct listen_address *address, int *sockets, int count,
+                   char error[LISTENER_ERROR_SIZE]);
+
+#endif

@@ -1,0 +1,149 @@
+/* Logins; see login.h. A token comes in, `connected` or a close code goes out. */
+#include "login.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "desk.h"
+#include "log.h"
+#include "memory.h"
+#include "message.h"
+#include "relay.h"
+
+static enum end_reason reason_of(enum auth_result result)
+{
+    switch (result) {
+    case AUTH_MALFORMED:
+        return END_TOKEN_MALFORMED;
+    case AUTH_BAD_SIGNATURE:
+        return END_TOKEN_SIGNATURE;
+    case AUTH_EXPIRED:
+        return END_TOKEN_EXPIRED;
+    case AUTH_NOT_YET_VALID:
+        return END_TOKEN_EARLY;
+    case AUTH_WRONG_ISSUER:
+        return END_TOKEN_ISSUER;
+    case AUTH_WRONG_AUDIENCE:
+        return END_TOKEN_AUDIENCE;
+    case AUTH_OK:
+    case AUTH_REFUSED:
+        break;
+    }
+    return END_TOKEN_REFUSED;
+}
+
+enum auth_result login_verify(const struct relay *relay, struct text token, struct auth_claims *claims)
+{
+    const struct config *config = relay->config;
+    if (config->auth == AUTH_MODE_DEV)
+        return auth_verify_dev(token.bytes, token.size, claims);
+    struct auth_rules rules = {config->jwt_issuer, config->jwt_audience};
+    return auth_verify(relay->keys, &rules, token.bytes, token.size, clock_wall_s(), claims);
+}
+
+static void forget(struct session *session)
+{
+    free(session->login);
+    session->login = NULL;
+}
+
+/* The user of a new session is known: register it, then have it counted. */
+static void enter(struct session *session, struct text user_id)
+{
+    struct relay *relay = session->relay;
+    const struct user *known = router_find(&relay->router, user_id);
+    if (known && known->tab_count >= relay->config->max_connections_per_user) {
+        session_end(session, END_TOO_MANY_TABS);
+        return;
+    }
+    memcpy(session->login->cursor, relay->router.cursor, CURSOR_TEXT_SIZE);
+    struct user *user = router_join(&relay->router, session, user_id);
+    session_set_state(session, SESSION_JOINED);
+    counts_want_login(&relay->counts, user);
+}
+
+/* A new token for an open session: it may only be the same user's. */
+static void renew(struct session *session, struct text user_id)
+{
+    const struct user *user = session->user;
+    if (user->id_size != user_id.size || memcmp(user->id, user_id.bytes, user_id.size) != 0) {
+        session_end(session, END_TOKEN_OTHER_USER);
+        return;
+    }
+    session_set_expiry(session, session->login->expires_s);
+    session_push(session, message_authenticated(session->login->expires_s, session->login->ref));
+    forget(session);
+}
+
+static void unavailable(struct session *session)
+{
+    if (session->state != SESSION_OPEN) {
+        session_end(session, END_UNAVAILABLE);
+        return;
+    }
+    session_push(session,
+                 message_error("unavailable", "the database is unavailable", 1000, session->login->ref));
+    forget(session);
+}
+
+static void resolved(struct relay *relay, uint64_t id, void *context, const struct answer *answer)
+{
+    (void)context;
+    struct session *session = session_find(relay, id);
+    if (!session || !session->login)
+        return;
+    if (!answer || answer_error(answer)) {
+        unavailable(session);
+        return;
+    }
+    struct text user_id = answer_rows(answer) == 1 ? answer_text(answer, 0, 0) : (struct text){0};
+    if (!user_id.bytes || !user_id.size)
+        session_end(session, END_NO_USER);
+    else if (session->state == SESSION_OPEN)
+        renew(session, user_id);
+    else
+        enter(session, user_id);
+}
+
+void login_start(struct session *session, struct text token, const char *ref)
+{
+    struct relay *relay = session->relay;
+    if (session->login) {
+        session_push(session, message_error("bad_message", "an authentication is under way", 0, ref));
+        return;
+    }
+    struct auth_claims claims;
+    enum auth_result result = login_verify(relay, token, &claims);
+    if (result != AUTH_OK) {
+        session_end(session, reason_of(result));
+        return;
+    }
+    size_t ref_size = strlen(ref) + 1;
+    session->login = memory_zero(sizeof(*session->login) + ref_size);
+    session->login->expires_s = claims.expires_s;
+    memcpy(session->login->ref, ref, ref_size);
+    if (session->state == SESSION_WAITING)
+        session_set_state(session, SESSION_LOGIN);
+    desk_submit(relay->desk, &(struct desk_query){.statement = DESK_RESOLVE_USER,
+                                                  .values = {claims.claims_json},
+                                                  .session = session->id,
+                                                  .done = resolved});
+    auth_claims_clear(&claims);
+}
+
+void login_finish(struct session *session, int64_t unread_count)
+{
+    char public_id[SESSION_ID_SIZE];
+    const struct login *login = session->login;
+    session_public_id(session, public_id);
+    session_set_state(session, SESSION_OPEN);
+    session_push_first(session, message_connected(session->user->id, public_id, unread_count, login->cursor,
+                                                  session->relay->config->heartbeat_s, login->expires_s,
+                                                  login->ref));
+    session_set_expiry(session, login->expires_s);
+    log_info("session_open", LOG_INT("session", session->id), LOG_STR("user", session->user->id),
+             LOG_INT("tabs", session->user->tab_count));
+    forget(session);
+    session_resume_reading(session);
+}

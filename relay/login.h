@@ -1,0 +1,27 @@
+/* From a token to a registered session: verify, look the user up, register,
+ * count, say `connected`. Also the token that replaces one in an open session. */
+#ifndef PGHERALD_LOGIN_H
+#define PGHERALD_LOGIN_H
+
+#include <stdbool.h>
+
+#include "auth.h"
+#include "cursor.h"
+#include "session.h"
+
+/* What a login remembers until it is done. */
+struct login {
+    int64_t expires_s;
+    bool counting; /* its user's count has been asked for since it was registered */
+    char cursor[CURSOR_TEXT_SIZE]; /* the router's when it was registered */
+    char ref[];
+};
+
+/* Verifies a token as the configuration says; AUTH_OK fills *claims. */
+enum auth_result login_verify(const struct relay *relay, struct text token, struct auth_claims *claims);
+/* ref is JSON text or "". The session is WAITING or OPEN. */
+void login_start(struct session *session, struct text token, const char *ref);
+/* Its user has been counted. */
+void login_finish(struct session *session, int64_t unread_count);
+
+#endif

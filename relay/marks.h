@@ -1,0 +1,38 @@
+/* Reads written back: mark_read of all sessions of a process goes into one UPDATE
+ * at a time; each tab that asked is answered after the commit, exactly once: the
+ * same change coming from the feed is kept from it, before or after. */
+#ifndef PGHERALD_MARKS_H
+#define PGHERALD_MARKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "change.h"
+#include "command.h"
+#include "session.h"
+
+struct mark;
+
+enum {
+    MARKS_BATCH_MAX = 1000,  /* rows a statement */
+    MARKS_ECHO_SECONDS = 10, /* how long the feed's echo is waited for */
+};
+
+struct marks {
+    struct mark *by_key; /* uthash: (session, notification) */
+    struct mark *queued; /* utlist, to be written */
+    struct mark *acked;  /* utlist, answered, oldest first */
+    int queued_count;
+    bool in_flight;
+};
+
+void marks_add(struct session *session, const struct command *command);
+void marks_add_all(struct session *session, const struct command *command);
+void marks_flush(struct relay *relay); /* at the end of a loop turn */
+void marks_tick(struct relay *relay);  /* once a second: forgets echoes that never came */
+bool marks_idle(const struct marks *marks); /* nothing is waiting to be written or answered */
+void marks_stop(struct marks *marks);
+/* True when this change of the session's own mark is not to be pushed (now). */
+bool marks_intercept(struct session *session, const struct change *change, struct frame *frame);
+
+#endif

@@ -1,0 +1,61 @@
+/* Brings the schema of a database up to date from the SQL files inside the
+ * binary. In: a connection as the schema's owner. Out: rows in
+ * herald.migrations. Each file is one transaction under one advisory lock, so
+ * any number of migrators may run at once. Blocking; the relay never calls it. */
+#ifndef PGHERALD_MIGRATE_H
+#define PGHERALD_MIGRATE_H
+
+#include "embedded.h"
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum { MIGRATE_ERROR_BYTES = 1024, MIGRATE_CHECKSUM_BYTES = 65, MIGRATE_NAME_BYTES = 80 };
+
+enum migrate_state {
+    MIGRATE_APPLIED,
+    MIGRATE_PENDING,
+    MIGRATE_CHANGED, /* applied, but from a file that had another text */
+    MIGRATE_UNKNOWN, /* applied by a newer program: no file of that id here */
+};
+
+/* A row of herald.migrations. */
+struct migrate_row {
+    int id;
+    char name[MIGRATE_NAME_BYTES];
+    char checksum[MIGRATE_CHECKSUM_BYTES]; /* "" is SQL null: applied by psql -f */
+    char applied_at[40];
+};
+
+/* One migration as the files and the database together tell it. */
+struct migrate_step {
+    int id;
+    char name[MIGRATE_NAME_BYTES];         /* file name without .sql */
+    char checksum[MIGRATE_CHECKSUM_BYTES]; /* of the file, sha256 in hex; "" when unknown */
+    char applied_at[40];                   /* "" when pending */
+    enum migrate_state state;
+    bool adopt;                       /* applied without a checksum, which is to be filled in */
+    const struct embedded_file *file; /* borrowed; NULL when unknown */
+};
+
+/* The id a file name begins with ("0001_core.sql" → 1); 0 when it is not a
+ * migration's name. */
+int migrate_file_id(const char *file_name);
+
+/* The newest id this binary knows; 0 without migrations. */
+int migrate_newest_id(void);
+
+/* Merges files (ended by a NULL name) and rows into *steps, by id. Returns the
+ * number of steps, or -1 without memory. The caller frees *steps. */
+int migrate_compare(const struct embedded_file *files, const struct migrate_row *rows, size_t row_count,
+                    struct migrate_step **steps);
+
+/* Applies what is pending and says so on progress (NULL: silent). False: error
+ * tells why and what to do; every file is applied completely or not at all. */
+bool migrate_apply(PGconn *db, FILE *progress, char error[MIGRATE_ERROR_BYTES]);
+
+/* Prints a table of all migrations to out and sets *up_to_date. */
+bool migrate_status(PGconn *db, FILE *out, bool *up_to_date, char error[MIGRATE_ERROR_BYTES]);
+
+#endif

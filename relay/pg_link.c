@@ -1,0 +1,218 @@
+/* Asynchronous connections; see pg_link.h. libpq and libuv meet here only. */
+#include "pg_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "memory.h"
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+/* libpq's errors end in a newline and may have several lines. */
+static void remember_why(struct pg_link *link, const char *why)
+{
+    snprintf(link->why, sizeof(link->why), "%s", why && *why ? why : "connection lost");
+    for (char *at = link->why; *at; at++)
+        if (*at == '\n')
+            *at = at[1] ? ' ' : '\0';
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void unwatch(struct pg_link *link)
+{
+    if (!link->poll)
+        return;
+    uv_poll_stop(link->poll);
+    uv_close((uv_handle_t *)link->poll, on_poll_closed);
+    link->poll = NULL;
+}
+
+static void watch(struct pg_link *link, int events)
+{
+    if (!link->poll) {
+        link->poll = memory_zero(sizeof(*link->poll));
+        if (uv_poll_init_socket(link->loop, link->poll, PQsocket(link->conn)) != 0)
+            abort(); /* a socket that libpq has just opened */
+        link->poll->data = link;
+    }
+    uv_poll_start(link->poll, events, on_poll);
+}
+
+static void disconnect(struct pg_link *link)
+{
+    unwatch(link); /* before libpq closes the socket under it */
+    PQfinish(link->conn);
+    link->conn = NULL;
+}
+
+static void link_connect(struct pg_link *link);
+
+static void on_retry(uv_timer_t *timer)
+{
+    link_connect(timer->data);
+}
+
+static uint64_t backoff_ms(unsigned attempts)
+{
+    uint64_t full_ms = LINK_RETRY_LAST_MS;
+    if (attempts < 5)
+        full_ms = (uint64_t)LINK_RETRY_FIRST_MS << attempts;
+    return full_ms / 2 + (uint64_t)random() % (full_ms / 2);
+}
+
+void link_restart(struct pg_link *link, const char *why)
+{
+    if (link->state == LINK_CLOSED || link->state == LINK_DOWN)
+        return;
+    enum link_state was = link->state;
+    remember_why(link, why);
+    disconnect(link);
+    link->state = LINK_DOWN;
+    uint64_t wait_ms = backoff_ms(link->attempts++);
+    log_warn(was == LINK_UP ? "database_lost" : "database_unreachable", LOG_STR("link", link->name),
+             LOG_STR("why", link->why), LOG_INT("retry_ms", wait_ms));
+    uv_timer_start(&link->timer, on_retry, wait_ms, 0);
+    link->to.down(link->to.owner, link->why);
+}
+
+void link_restart_for(struct pg_link *link, const PGresult *result)
+{
+    static const struct {
+        const char *state, *remedy;
+    } remedies[] = {
+        {"3F000", "run `pgherald migrate` (schema missing): "},
+        {"42883", "run `pgherald migrate` (function missing): "},
+        {"42P01", "run `pgherald migrate` (table missing): "},
+        {"42501", "grant the relay's role herald_relay: "},
+        {"25006", "connect to the primary (read-only): "},
+        {"55000", "connect to the primary: "},
+    };
+    char why[LINK_WHY_SIZE];
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *remedy = "";
+    for (size_t i = 0; state && i < sizeof(remedies) / sizeof(*remedies); i++)
+        if (strcmp(state, remedies[i].state) == 0)
+            remedy = remedies[i].remedy;
+    snprintf(why, sizeof(why), "%s%s", remedy, message ? message : PQerrorMessage(link->conn));
+    link_restart(link, why);
+}
+
+static void on_connect_timeout(uv_timer_t *timer)
+{
+    link_restart(timer->data, "no connection in time");
+}
+
+static void connected(struct pg_link *link)
+{
+    uv_timer_stop(&link->timer);
+    if (PQsetnonblocking(link->conn, 1) != 0) {
+        link_restart(link, PQerrorMessage(link->conn));
+        return;
+    }
+    link->state = LINK_UP;
+    link->wants_write = false;
+    watch(link, UV_READABLE);
+    link->to.up(link->to.owner);
+}
+
+/* The socket may be another one after every step, so its watcher goes first. */
+static void connect_step(struct pg_link *link)
+{
+    unwatch(link);
+    switch (PQconnectPoll(link->conn)) {
+    case PGRES_POLLING_READING:
+        watch(link, UV_READABLE);
+        return;
+    case PGRES_POLLING_WRITING:
+        watch(link, UV_WRITABLE);
+        return;
+    case PGRES_POLLING_OK:
+        connected(link);
+        return;
+    default:
+        link_restart(link, PQerrorMessage(link->conn));
+        return;
+    }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct pg_link *link = poll->data;
+    (void)status; /* an error shows itself to libpq */
+    if (link->state == LINK_CONNECTING) {
+        connect_step(link);
+        return;
+    }
+    if ((events & UV_WRITABLE) && !link_flush(link))
+        return;
+    if (!PQconsumeInput(link->conn)) {
+        link_restart(link, PQerrorMessage(link->conn));
+        return;
+    }
+    link->to.readable(link->to.owner);
+}
+
+static void link_connect(struct pg_link *link)
+{
+    /* What stands before dbname are defaults that the URL may change. A dead peer is found
+     * within 15 s. */
+    const char *const names[] = {"client_encoding",     "fallback_application_name", "keepalives_idle",
+                                 "keepalives_interval", "keepalives_count",          "tcp_user_timeout",
+                                 "dbname",              NULL};
+    const char *const values[] = {"UTF8", link->name, "5", "3", "3", "12000", link->database_url, NULL};
+    link->state = LINK_CONNECTING;
+    link->conn = PQconnectStartParams(names, values, 1);
+    if (!link->conn)
+        abort(); /* out of memory */
+    uv_timer_start(&link->timer, on_connect_timeout, LINK_CONNECT_MS, 0);
+    if (PQstatus(link->conn) == CONNECTION_BAD) {
+        link_restart(link, PQerrorMessage(link->conn));
+        return;
+    }
+    watch(link, UV_WRITABLE);
+}
+
+void link_start(struct pg_link *link)
+{
+    uv_timer_init(link->loop, &link->timer);
+    link->timer.data = link;
+    link_connect(link);
+}
+
+bool link_flush(struct pg_link *link)
+{
+    int left = PQflush(link->conn);
+    if (left < 0) {
+        link_restart(link, PQerrorMessage(link->conn));
+        return false;
+    }
+    if (link->wants_write != (left > 0)) {
+        link->wants_write = left > 0;
+        watch(link, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+    }
+    return true;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct pg_link *link = handle->data;
+    if (link->closed)
+        link->closed(link->to.owner);
+}
+
+void link_close(struct pg_link *link, void (*closed)(void *owner))
+{
+    if (link->state == LINK_CLOSED)
+        return;
+    link->state = LINK_CLOSED;
+    link->closed = closed;
+    disconnect(link);
+    uv_close((uv_handle_t *)&link->timer, on_timer_closed);
+}

@@ -1,0 +1,53 @@
+/* A link is one asynchronous connection to PostgreSQL in the event loop: it
+ * connects, tells when it is up, tells when bytes came, and connects again with
+ * jittered back-off whatever breaks it. What is said on it is its owner's. */
+#ifndef PGHERALD_PG_LINK_H
+#define PGHERALD_PG_LINK_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+enum {
+    LINK_CONNECT_MS = 10000,   /* one attempt may take so long */
+    LINK_RETRY_FIRST_MS = 100, /* back-off: doubles, with half of it random */
+    LINK_RETRY_LAST_MS = 2000,
+    LINK_WHY_SIZE = 256,
+};
+
+enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP, LINK_CLOSED };
+
+struct link_owner {
+    void (*up)(void *owner);       /* connected, nonblocking; nothing was said yet */
+    void (*readable)(void *owner); /* PQconsumeInput() was called and went well */
+    void (*down)(void *owner, const char *why);
+    void *owner;
+};
+
+struct pg_link {
+    uv_loop_t *loop;
+    const char *name; /* application_name; static */
+    const char *database_url;
+    struct link_owner to;
+    PGconn *conn; /* NULL when down */
+    uv_poll_t *poll;
+    uv_timer_t timer; /* next attempt, or the end of this one */
+    enum link_state state;
+    unsigned attempts;
+    bool wants_write;
+    void (*closed)(void *owner);
+    char why[LINK_WHY_SIZE]; /* the last error, one line */
+};
+
+void link_start(struct pg_link *link);
+/* Ends the connection, tells the owner, and tries again later. */
+void link_restart(struct pg_link *link, const char *why);
+/* The same for a statement that failed, with what to do about it where that is known. */
+void link_restart_for(struct pg_link *link, const PGresult *result);
+/* Sends what libpq has buffered; false: the link was restarted. */
+bool link_flush(struct pg_link *link);
+/* For ever. closed (may be NULL) is called from the loop, after which the link may be freed. */
+void link_close(struct pg_link *link, void (*closed)(void *owner));
+
+#endif

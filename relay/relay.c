@@ -1,0 +1,106 @@
+/* The feed's end in a process: a change comes in, its frame goes to its user's tabs. */
+#include "relay.h"
+
+#include <stdio.h>
+#include <utlist.h>
+
+#include "log.h"
+#include "message.h"
+
+static void push_to_user(struct user *user, const struct change *change, struct frame *frame)
+{
+    struct session *session;
+    DL_FOREACH2(user->tabs, session, tab_next) {
+        if (session->marks && marks_intercept(session, change, frame))
+            continue;
+        session_push_shared(session, frame);
+    }
+}
+
+static void push_to_all(struct relay *relay, struct frame *frame)
+{
+    struct user *user, *next;
+    HASH_ITER (hh, relay->router.users, user, next) {
+        struct session *session;
+        DL_FOREACH2(user->tabs, session, tab_next)
+            session_push_shared(session, frame);
+    }
+}
+
+/* Every tab is told its state anew, and every user counted. */
+static void resync_all(struct relay *relay)
+{
+    struct user *user, *next;
+    HASH_ITER (hh, relay->router.users, user, next) {
+        struct session *session;
+        DL_FOREACH2(user->tabs, session, tab_next) {
+            if (session->state == SESSION_OPEN)
+                inbox_resync(session);
+        }
+        counts_changed(&relay->counts, user);
+    }
+}
+
+static void disconnect(struct user *user)
+{
+    struct session *session, *next;
+    DL_FOREACH_SAFE2(user->tabs, session, next, tab_next)
+        session_end(session, END_DISCONNECTED); /* the last one takes the user with it */
+}
+
+void relay_deliver(struct relay *relay, const struct change *change, struct frame *frame)
+{
+    if (change->kind == CHANGE_TRUNCATED) {
+        resync_all(relay);
+        return;
+    }
+    if (!change->user.size) {
+        if (frame)
+            push_to_all(relay, frame);
+        return;
+    }
+    struct user *user = router_find(&relay->router, change->user);
+    if (!user)
+        return;
+    if (change->kind == CHANGE_DISCONNECT) {
+        disconnect(user);
+        return;
+    }
+    push_to_user(user, change, frame);
+    if (change->kind != CHANGE_MESSAGE)
+        counts_changed(&relay->counts, user);
+}
+
+static void take_change(void *owner, const struct change *change)
+{
+    struct relay *relay = owner;
+    /* A row for nobody here is dropped before anything is made of it. */
+    if (change->user.size && !router_find(&relay->router, change->user))
+        return;
+    struct frame *frame = message_change(change);
+    relay_deliver(relay, change, frame);
+    frame_drop(frame);
+}
+
+static void take_window(void *owner, const char *cursor)
+{
+    struct relay *relay = owner;
+    snprintf(relay->router.cursor, sizeof(relay->router.cursor), "%s", cursor);
+}
+
+static void take_resync(void *owner)
+{
+    resync_all(owner);
+}
+
+static void take_state(void *owner, bool live, const char *why)
+{
+    struct relay *relay = owner;
+    relay->router.live = live;
+    snprintf(relay->router.why, sizeof(relay->router.why), "%s", why);
+}
+
+struct change_sink relay_sink(struct relay *relay)
+{
+    return (struct change_sink){take_change, take_window, take_resync, take_state, relay};
+}

@@ -1,0 +1,34 @@
+/* All that one relay process (a worker, or the only one) holds together. */
+#ifndef PGHERALD_RELAY_H
+#define PGHERALD_RELAY_H
+
+#include <uv.h>
+
+#include "config.h"
+#include "counts.h"
+#include "inbox.h"
+#include "jwt_keys.h"
+#include "marks.h"
+#include "router.h"
+#include "session.h"
+
+struct desk;
+
+struct relay {
+    const struct config *config;
+    struct jwt_keys *keys; /* NULL with HERALD_AUTH=dev */
+    uv_loop_t *loop;
+    struct desk *desk; /* the connection for reads and write-backs */
+    struct sessions sessions;
+    struct router router;
+    struct counts counts;
+    struct marks marks;
+    bool stopping;
+};
+
+/* The feed's end in this process: makes frames and gives them to the tabs. */
+struct change_sink relay_sink(struct relay *relay);
+/* The same for a change whose frame was made by the supervisor. frame may be NULL (t, x). */
+void relay_deliver(struct relay *relay, const struct change *change, struct frame *frame);
+
+#endif

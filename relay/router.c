@@ -1,0 +1,52 @@
+/* The table user -> sessions; see router.h. Pure but for memory. */
+#include "router.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "memory.h"
+#include "session.h"
+
+struct user *router_find(struct router *router, struct text id)
+{
+    struct user *user = NULL;
+    HASH_FIND(hh, router->users, id.bytes, id.size, user);
+    return user;
+}
+
+static struct user *user_new(struct router *router, struct text id)
+{
+    struct user *user = memory_zero(sizeof(*user) + id.size + 1);
+    memcpy(user->id, id.bytes, id.size);
+    user->id_size = id.size;
+    HASH_ADD_KEYPTR(hh, router->users, user->id, user->id_size, user);
+    return user;
+}
+
+struct user *router_join(struct router *router, struct session *session, struct text id)
+{
+    struct user *user = router_find(router, id);
+    if (!user)
+        user = user_new(router, id);
+    session->user = user;
+    DL_APPEND2(user->tabs, session, tab_prev, tab_next);
+    user->tab_count++;
+    return user;
+}
+
+struct user *router_leave(struct session *session, bool *emptied)
+{
+    struct user *user = session->user;
+    DL_DELETE2(user->tabs, session, tab_prev, tab_next);
+    session->user = NULL;
+    user->tab_count--;
+    *emptied = user->tab_count == 0;
+    return user;
+}
+
+void router_forget(struct router *router, struct user *user)
+{
+    HASH_DEL(router->users, user);
+    free(user);
+}

@@ -1,0 +1,42 @@
+/* The router knows which user has which tabs here: changes of the feed come in
+ * and go to the sessions of their user; a change for nobody here costs one look-up. */
+#ifndef PGHERALD_ROUTER_H
+#define PGHERALD_ROUTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uthash.h>
+
+#include "change.h"
+#include "cursor.h"
+
+struct session;
+
+/* A user with at least one session here. */
+struct user {
+    struct session *tabs; /* utlist over session.tab_prev/tab_next */
+    int tab_count;
+    bool count_wanted;  /* on the list of counts.c */
+    bool count_changed; /* because its rows changed, not only for a login */
+    struct user *count_prev, *count_next;
+    UT_hash_handle hh;
+    size_t id_size;
+    char id[]; /* zero-terminated */
+};
+
+struct router {
+    struct user *users; /* uthash by id */
+    char cursor[CURSOR_TEXT_SIZE]; /* everything up to here has been given to every session */
+    bool live;                     /* the feed runs */
+    char why[160];                 /* why it does not */
+};
+
+struct user *router_find(struct router *router, struct text id);
+/* Registers a session under its user; from now on it is given the user's changes. */
+struct user *router_join(struct router *router, struct session *session, struct text id);
+/* Takes a session out; *emptied is true when the user had no other and is to be freed by
+ * router_forget(). */
+struct user *router_leave(struct session *session, bool *emptied);
+void router_forget(struct router *router, struct user *user);
+
+#endif

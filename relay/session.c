@@ -1,0 +1,524 @@
+/* Sessions: see session.h. Client bytes become commands, frames become writes. */
+#include "session.h"
+
+#include <inttypes.h>
+#include <openssl/rand.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "auth.h"
+#include "clock.h"
+#include "commands.h"
+#include "log.h"
+#include "memory.h"
+#include "message.h"
+#include "relay.h"
+
+static const struct {
+    int code;
+    const char *text; /* the close frame's reason: says which, never more */
+    const char *word; /* for the log */
+} end_table[END_REASONS] = {
+    [END_PEER] = {1000, "", "peer_closed"},
+    [END_SHUTDOWN] = {1001, "server is shutting down", "shutdown"},
+    [END_BINARY] = {1003, "text frames only", "binary_frame"},
+    [END_TOO_LARGE] = {1009, "message too large", "message_too_large"},
+    [END_CAPACITY] = {1013, "at capacity", "at_capacity"},
+    [END_ADDRESS_FULL] = {1013, "too many connections from this address", "address_full"},
+    [END_UNAVAILABLE] = {1013, "database unavailable", "database_unavailable"},
+    [END_NO_TOKEN] = {4000, "authenticate first", "no_token"},
+    [END_LOGIN_DEADLINE] = {4000, "no token in time", "login_deadline"},
+    [END_TOKEN_MALFORMED] = {4000, "malformed token", "token_malformed"},
+    [END_NO_USER] = {4000, "unknown user", "unknown_user"},
+    [END_TOKEN_SIGNATURE] = {4001, "bad signature", "token_signature"},
+    [END_TOKEN_EXPIRED] = {4001, "token expired", "token_expired"},
+    [END_TOKEN_EARLY] = {4001, "token not yet valid", "token_early"},
+    [END_TOKEN_ISSUER] = {4001, "wrong issuer", "token_issuer"},
+    [END_TOKEN_AUDIENCE] = {4001, "wrong audience", "token_audience"},
+    [END_TOKEN_REFUSED] = {4001, "token refused", "token_refused"},
+    [END_TOKEN_OTHER_USER] = {4001, "token of another user", "token_other_user"},
+    [END_DISCONNECTED] = {4002, "disconnected by the application", "disconnected"},
+    [END_RATE] = {4029, "too many messages", "rate_limit"},
+    [END_TOO_MANY_TABS] = {4029, "too many connections of this user", "too_many_tabs"},
+    [END_UNRESPONSIVE] = {1001, "no answer to pings", "unresponsive"},
+};
+
+int end_reason_code(enum end_reason reason)
+{
+    return end_table[reason].code;
+}
+
+const char *end_reason_text(enum end_reason reason)
+{
+    return end_table[reason].text;
+}
+
+/* Messages read but not handled: a sequence of (size, bytes); the last one may
+ * still be growing. Exists only while a message comes in pieces or a login is
+ * under way. */
+struct pending {
+    uint32_t used;
+    uint32_t room;
+    uint32_t open_at; /* where the message that is still growing begins */
+    bool open;
+    char bytes[];
+};
+
+enum { PENDING_HEAD = sizeof(uint32_t), PENDING_MESSAGES_MAX = 4 };
+
+static uint64_t now_s(void)
+{
+    return clock_now_ms() / 1000;
+}
+
+static struct sessions *sessions_of(const struct session *session)
+{
+    return &session->relay->sessions;
+}
+
+void sessions_start(struct sessions *sessions, const struct door *door)
+{
+    *sessions = (struct sessions){.door = door, .scratch = memory_new(SESSION_SCRATCH_BYTES)};
+    wheel_start(&sessions->wheel, now_s());
+    if (RAND_bytes((unsigned char *)&sessions->instance, sizeof(sessions->instance)) != 1)
+        abort();
+}
+
+void sessions_stop(struct sessions *sessions)
+{
+    outbox_pool_free(&sessions->pool);
+    free(sessions->scratch);
+}
+
+struct session *session_find(struct relay *relay, uint64_t id)
+{
+    struct session *session = NULL;
+    HASH_FIND(hh, relay->sessions.by_id, &id, sizeof(id), session);
+    return session && session->state < SESSION_ENDING ? session : NULL;
+}
+
+void session_public_id(const struct session *session, char out[SESSION_ID_SIZE])
+{
+    struct uuid uuid;
+    memcpy(uuid.bytes, &sessions_of(session)->instance, 8);
+    for (size_t i = 0; i < 8; i++)
+        uuid.bytes[8 + i] = (uint8_t)(session->id >> (8 * (7 - i)));
+    uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0f) | 0x80); /* RFC 9562 §5.8: version 8 */
+    uuid.bytes[8] = (uint8_t)((uuid.bytes[8] & 0x3f) | 0x80);
+    uuid_format(&uuid, out);
+}
+
+/* ---- deadlines ---- */
+
+static void set_deadline(struct session *session, uint64_t due_s)
+{
+    session->due_at_s = (uint32_t)due_s;
+    if (session->expires_at_s && session->state == SESSION_OPEN) {
+        uint64_t next = session->expires_at_s;
+        if (!session->warned_expiry)
+            next = next > SESSION_EXPIRY_WARNING_S ? next - SESSION_EXPIRY_WARNING_S : 0;
+        if (next < due_s)
+            due_s = next;
+    }
+    wheel_set(&sessions_of(session)->wheel, &session->deadline, due_s);
+}
+
+void session_set_state(struct session *session, enum session_state state)
+{
+    static const int patience_s[] = {
+        [SESSION_WAITING] = SESSION_LOGIN_SECONDS, [SESSION_LOGIN] = 2 * SESSION_LOGIN_SECONDS,
+        [SESSION_JOINED] = 2 * SESSION_LOGIN_SECONDS, [SESSION_ENDING] = SESSION_CLOSE_SECONDS,
+        [SESSION_CLOSED] = SESSION_CLOSE_SECONDS,
+    };
+    session->state = (uint8_t)state;
+    int wait_s = state == SESSION_OPEN ? session->relay->config->heartbeat_s : patience_s[state];
+    set_deadline(session, now_s() + (uint64_t)wait_s);
+}
+
+void session_set_expiry(struct session *session, int64_t expires_s)
+{
+    int64_t left_s = expires_s - clock_wall_s();
+    if (left_s <= 0)
+        left_s += AUTH_SKEW_S; /* accepted within the skew: it ends with it */
+    session->expires_s = expires_s;
+    session->expires_at_s = expires_s ? now_s() + (uint64_t)(left_s > 0 ? left_s : 0) : 0;
+    session->warned_expiry = false;
+    set_deadline(session, session->due_at_s);
+}
+
+static void check_expiry(struct session *session, uint64_t now)
+{
+    if (!session->expires_at_s || now + SESSION_EXPIRY_WARNING_S < session->expires_at_s)
+        return;
+    if (now >= session->expires_at_s) {
+        session_end(session, END_TOKEN_EXPIRED);
+    } else if (!session->warned_expiry) {
+        session->warned_expiry = true;
+        session_push(session, message_token_expiring((int64_t)(session->expires_at_s - now)));
+    }
+}
+
+static void check_heartbeat(struct session *session, uint64_t now)
+{
+    if (now < session->due_at_s)
+        return;
+    if (session->missed_pings >= SESSION_MISSED_PINGS) {
+        session_end(session, END_UNRESPONSIVE);
+        return;
+    }
+    session->missed_pings++;
+    session->due_at_s = (uint32_t)(now + (uint64_t)session->relay->config->heartbeat_s);
+    session_push(session, frame_new_ping());
+}
+
+static void check_deadline(struct session *session, uint64_t now)
+{
+    switch ((enum session_state)session->state) {
+    case SESSION_OPEN:
+        check_expiry(session, now);
+        if (session->state == SESSION_OPEN)
+            check_heartbeat(session, now);
+        if (session->state == SESSION_OPEN)
+            set_deadline(session, session->due_at_s);
+        return;
+    case SESSION_WAITING:
+    case SESSION_LOGIN:
+    case SESSION_JOINED:
+        if (now < session->due_at_s)
+            set_deadline(session, session->due_at_s);
+        else
+            session_end(session, session->state == SESSION_WAITING ? END_LOGIN_DEADLINE : END_UNAVAILABLE);
+        return;
+    case SESSION_ENDING:
+    case SESSION_CLOSED:
+        sessions_of(session)->door->kill(session->socket);
+        return;
+    }
+}
+
+void sessions_tick(struct relay *relay)
+{
+    uint64_t now = now_s();
+    struct wheel_entry *entry;
+    while ((entry = wheel_take(&relay->sessions.wheel, now)))
+        check_deadline((struct session *)((char *)entry - offsetof(struct session, deadline)), now);
+}
+
+/* ---- life ---- */
+
+struct session *session_open(struct relay *relay, void *socket)
+{
+    struct sessions *sessions = &relay->sessions;
+    struct session *session = memory_zero(sizeof(*session));
+    session->id = ++sessions->last_id;
+    session->relay = relay;
+    session->socket = socket;
+    rate_start(&session->rate, clock_now_ms(), relay->config->rate_burst);
+    HASH_ADD(hh, sessions->by_id, id, sizeof(session->id), session);
+    sessions->count++;
+    session_set_state(session, SESSION_WAITING);
+    if (relay->stopping)
+        session_end(session, END_SHUTDOWN);
+    else if (sessions->count > relay->config->max_connections)
+        session_end(session, END_CAPACITY);
+    return session;
+}
+
+static void leave_router(struct session *session)
+{
+    if (!session->user)
+        return;
+    bool emptied;
+    struct user *user = router_leave(session, &emptied);
+    if (!emptied)
+        return;
+    counts_forget(&session->relay->counts, user);
+    router_forget(&session->relay->router, user);
+}
+
+static void log_end(const struct session *session, enum end_reason reason)
+{
+    log_info("session_closed", LOG_INT("session", session->id), LOG_INT("code", end_table[reason].code),
+             LOG_STR("reason", end_table[reason].word));
+}
+
+void session_end(struct session *session, enum end_reason reason)
+{
+    if (session->state >= SESSION_ENDING)
+        return;
+    log_end(session, reason);
+    leave_router(session);
+    free(session->pending);
+    session->pending = NULL;
+    session->reason = (uint8_t)reason;
+    session->dirty = false;
+    session_set_state(session, SESSION_ENDING);
+    session_push(session, frame_new_close((uint16_t)end_table[reason].code, end_table[reason].text));
+}
+
+void sessions_end_all(struct relay *relay, enum end_reason reason)
+{
+    struct session *session, *next;
+    HASH_ITER (hh, relay->sessions.by_id, session, next)
+        session_end(session, reason);
+}
+
+void session_gone(struct session *session)
+{
+    struct sessions *sessions = sessions_of(session);
+    if (session->state < SESSION_ENDING)
+        log_end(session, END_PEER);
+    leave_router(session);
+    if (session->touched)
+        DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
+    wheel_remove(&sessions->wheel, &session->deadline);
+    outbox_clear(&session->outbox, &sessions->pool);
+    HASH_DEL(sessions->by_id, session);
+    sessions->count--;
+    free(session->login);
+    free(session->pending);
+    free(session);
+}
+
+/* ---- frames out ---- */
+
+static void touch(struct session *session)
+{
+    if (session->touched)
+        return;
+    session->touched = true;
+    DL_APPEND2(sessions_of(session)->touched, session, touched_prev, touched_next);
+}
+
+/* A tab that does not take its frames is not waited for: they are dropped, and it
+ * is told its state anew when its socket takes bytes again. */
+static bool overflows(struct session *session, const struct frame *frame)
+{
+    if (session->state >= SESSION_ENDING || !session->outbox.head)
+        return false;
+    return session->outbox.bytes + frame->size > (uint64_t)session->relay->config->queue_bytes;
+}
+
+void session_push(struct session *session, struct frame *frame)
+{
+    struct sessions *sessions = sessions_of(session);
+    if (session->state == SESSION_CLOSED || session->dirty) {
+        frame_drop(frame);
+        return;
+    }
+    if (overflows(session, frame)) {
+        log_debug("session_behind", LOG_INT("session", session->id), LOG_INT("bytes", session->outbox.bytes));
+        outbox_clear(&session->outbox, &sessions->pool);
+        session->dirty = true;
+        frame_drop(frame);
+        return;
+    }
+    outbox_push(&session->outbox, &sessions->pool, frame);
+    if (session->state != SESSION_JOINED)
+        touch(session);
+}
+
+void session_push_shared(struct session *session, struct frame *frame)
+{
+    session_push(session, frame_hold(frame));
+}
+
+void session_push_first(struct session *session, struct frame *frame)
+{
+    outbox_push_front(&session->outbox, &sessions_of(session)->pool, frame);
+    touch(session);
+}
+
+/* The next bytes for the socket: small frames joined, a large one as it is. Returns
+ * false when the socket is gone. */
+static bool write_some(struct session *session)
+{
+    struct sessions *sessions = sessions_of(session);
+    const struct frame *first = session->outbox.head->frame;
+    if (!session->outbox.head->next || first->size >= SESSION_SCRATCH_BYTES / 4) {
+        struct frame *frame = outbox_take(&session->outbox, &sessions->pool);
+        bool written = sessions->door->write(session->socket, frame->bytes, frame->size);
+        frame_drop(frame);
+        return written;
+    }
+    size_t size = outbox_gather(&session->outbox, &sessions->pool, sessions->scratch, SESSION_SCRATCH_BYTES);
+    return sessions->door->write(session->socket, sessions->scratch, size);
+}
+
+/* False: the socket is gone and waits to be killed. */
+static bool session_flush(struct session *session)
+{
+    const struct door *door = sessions_of(session)->door;
+    while (session->outbox.head && !door->busy(session->socket))
+        if (!write_some(session))
+            return false;
+    if (session->outbox.head || door->busy(session->socket)) {
+        door->want_write(session->socket);
+        return true;
+    }
+    if (session->dirty) {
+        session->dirty = false;
+        inbox_resync(session);
+    }
+    if (session->state == SESSION_ENDING)
+        session_set_state(session, SESSION_CLOSED);
+    return true;
+}
+
+void session_writable(struct session *session)
+{
+    touch(session); /* written with all others at the end of the turn */
+}
+
+void sessions_flush(struct sessions *sessions)
+{
+    while (sessions->touched) {
+        struct session *session = sessions->touched;
+        DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
+        session->touched = false;
+        if (!session_flush(session))
+            sessions->door->kill(session->socket);
+    }
+}
+
+/* ---- messages in ---- */
+
+static bool within_rate(struct session *session)
+{
+    const struct config *config = session->relay->config;
+    int64_t wait_ms;
+    if (session->state != SESSION_OPEN)
+        return true;
+    if (rate_take(&session->rate, clock_now_ms(), config->rate_per_s, config->rate_burst, &wait_ms)) {
+        session->warned_rate = false;
+        return true;
+    }
+    if (session->warned_rate) {
+        session_end(session, END_RATE);
+        return false;
+    }
+    session->warned_rate = true;
+    session_push(session, message_error("rate_limited", "too many messages: wait, or be disconnected", wait_ms, ""));
+    return false;
+}
+
+static void handle(struct session *session, const char *bytes, size_t size)
+{
+    if (!within_rate(session))
+        return;
+    struct command command;
+    struct command_error error;
+    bool good = command_parse(bytes, size, &command, &error);
+    if (session->state == SESSION_WAITING && (!good || command.type != COMMAND_AUTHENTICATE))
+        session_end(session, END_NO_TOKEN);
+    else if (good)
+        commands_run(session, &command);
+    else
+        commands_refuse(session, command.ref, &error);
+    command_clear(&command);
+}
+
+static struct pending *pending_room(struct session *session, size_t more)
+{
+    struct pending *pending = session->pending;
+    size_t need = (pending ? pending->used : 0) + more;
+    if (pending && need <= pending->room)
+        return pending;
+    struct pending *grown = memory_resize(pending, sizeof(*pending) + need);
+    if (!pending)
+        *grown = (struct pending){0};
+    grown->room = (uint32_t)need;
+    session->pending = grown;
+    return grown;
+}
+
+/* Keeps a piece; the caller has checked the bounds. */
+static void pending_add(struct session *session, const char *bytes, size_t size, bool final)
+{
+    struct pending *pending = pending_room(session, size + PENDING_HEAD);
+    if (!pending->open) {
+        pending->open = true;
+        pending->open_at = pending->used;
+        pending->used += PENDING_HEAD;
+    }
+    if (size)
+        memcpy(pending->bytes + pending->used, bytes, size);
+    pending->used += (uint32_t)size;
+    uint32_t length = pending->used - pending->open_at - (uint32_t)PENDING_HEAD;
+    memcpy(pending->bytes + pending->open_at, &length, PENDING_HEAD);
+    if (final)
+        pending->open = false;
+}
+
+static bool reads_now(const struct session *session)
+{
+    return session->state == SESSION_WAITING || session->state == SESSION_OPEN;
+}
+
+void session_resume_reading(struct session *session)
+{
+    struct pending *pending = session->pending;
+    session->pending = NULL;
+    uint32_t at = 0;
+    while (pending && at < pending->used && !(pending->open && at == pending->open_at) && reads_now(session)) {
+        uint32_t size;
+        memcpy(&size, pending->bytes + at, PENDING_HEAD);
+        handle(session, pending->bytes + at + PENDING_HEAD, size);
+        at += (uint32_t)PENDING_HEAD + size;
+    }
+    if (!pending || at >= pending->used || session->state >= SESSION_ENDING) {
+        free(pending);
+        return;
+    }
+    /* A login began again, or a message is still growing: keep the rest. */
+    memmove(pending->bytes, pending->bytes + at, pending->used - at);
+    pending->used -= at;
+    pending->open_at -= pending->open ? at : 0;
+    session->pending = pending;
+}
+
+static bool within_bounds(struct session *session, size_t size, size_t announced)
+{
+    const struct pending *pending = session->pending;
+    size_t growing = pending && pending->open ? pending->used - pending->open_at - PENDING_HEAD : 0;
+    size_t limit = (size_t)session->relay->config->max_message_bytes;
+    if (growing + size + announced > limit) {
+        session_end(session, END_TOO_LARGE);
+        return false;
+    }
+    size_t waiting = (pending ? pending->used : 0) + size + PENDING_HEAD;
+    if (!reads_now(session) && waiting > limit * PENDING_MESSAGES_MAX) {
+        session_end(session, END_RATE);
+        return false;
+    }
+    return true;
+}
+
+void session_receive(struct session *session, const char *bytes, size_t size, bool binary, bool final,
+                     size_t announced)
+{
+    if (session->state >= SESSION_ENDING)
+        return;
+    session->missed_pings = 0;
+    if (binary) {
+        session_end(session, END_BINARY);
+        return;
+    }
+    if (!within_bounds(session, size, announced))
+        return;
+    if (!session->pending && final && reads_now(session)) {
+        handle(session, bytes, size);
+        return;
+    }
+    pending_add(session, bytes, size, final);
+    if (final && reads_now(session))
+        session_resume_reading(session);
+}
+
+void session_heard(struct session *session)
+{
+    session->missed_pings = 0;
+}

@@ -1,0 +1,150 @@
+/* A session is one tab: a socket, a user, what is still to be written to it.
+ * Bytes of client messages come in; frames go out through its door. It owns its
+ * outbox and its half-read message; the socket belongs to the door. Late answers
+ * find it by id, never by pointer (session_find()). */
+#ifndef PGHERALD_SESSION_H
+#define PGHERALD_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "cursor.h"
+#include "frame.h"
+#include "outbox.h"
+#include "rate.h"
+#include "wheel.h"
+
+struct login;
+struct pending;
+struct relay;
+struct user;
+
+enum {
+    SESSION_ID_SIZE = 37,          /* text, with the zero */
+    SESSION_LOGIN_SECONDS = 10,    /* to show a good token */
+    SESSION_CLOSE_SECONDS = 5,     /* for the peer's half of the closing handshake */
+    SESSION_EXPIRY_WARNING_S = 60, /* token_expiring comes so long before */
+    SESSION_MISSED_PINGS = 2,
+};
+
+/* What a session needs of the socket it lives on. */
+struct door {
+    /* Writes whole frames; false: the socket is gone. Only when not busy. */
+    bool (*write)(void *socket, const uint8_t *bytes, size_t size);
+    bool (*busy)(void *socket);       /* the kernel has not taken all bytes yet */
+    void (*want_write)(void *socket); /* ask for session_writable() */
+    void (*kill)(void *socket);       /* closes now; session_gone() comes before it returns */
+};
+
+enum session_state {
+    SESSION_WAITING, /* for a token */
+    SESSION_LOGIN,   /* its token is good, its user is being looked up */
+    SESSION_JOINED,  /* in the router; frames wait behind `connected` */
+    SESSION_OPEN,
+    SESSION_ENDING,  /* the close frame is the last in the outbox */
+    SESSION_CLOSED,  /* the close frame is written */
+};
+
+/* Each has its close code, reason and log word in session.c's table. */
+enum end_reason {
+    END_PEER,
+    END_SHUTDOWN,
+    END_BINARY,
+    END_TOO_LARGE,
+    END_CAPACITY,
+    END_ADDRESS_FULL,
+    END_UNAVAILABLE,
+    END_NO_TOKEN,
+    END_LOGIN_DEADLINE,
+    END_TOKEN_MALFORMED,
+    END_NO_USER,
+    END_TOKEN_SIGNATURE,
+    END_TOKEN_EXPIRED,
+    END_TOKEN_EARLY,
+    END_TOKEN_ISSUER,
+    END_TOKEN_AUDIENCE,
+    END_TOKEN_REFUSED,
+    END_TOKEN_OTHER_USER,
+    END_DISCONNECTED,
+    END_RATE,
+    END_TOO_MANY_TABS,
+    END_UNRESPONSIVE,
+    END_REASONS
+};
+
+struct session {
+    uint64_t id;
+    struct relay *relay;
+    void *socket;
+    struct user *user; /* NULL before SESSION_JOINED */
+    struct session *tab_prev, *tab_next;
+    struct session *touched_prev, *touched_next;
+    struct outbox outbox;
+    struct wheel_entry deadline;
+    struct login *login;     /* a token whose user is being looked up; NULL mostly */
+    struct pending *pending; /* messages that cannot be handled yet; NULL mostly */
+    int64_t expires_s;     /* Unix time of the token's end; 0: never */
+    uint64_t expires_at_s; /* the same on the monotonic clock */
+    uint32_t due_at_s;     /* monotonic: next ping, or the end of this state's patience */
+    struct rate rate;
+    uint16_t marks;  /* mark_reads whose echo from the feed is still to come */
+    uint8_t state;   /* enum session_state, changed by session_set_state() only */
+    uint8_t reason;  /* enum end_reason, once ending */
+    uint8_t missed_pings;
+    bool touched;
+    bool dirty;       /* its frames were dropped; it must be told anew */
+    bool warned_rate; /* the error before 4029 was sent */
+    bool warned_expiry;
+    UT_hash_handle hh;
+};
+
+struct sessions {
+    struct session *by_id; /* uthash */
+    struct session *touched;
+    struct outbox_pool pool;
+    struct wheel wheel;
+    const struct door *door;
+    uint64_t instance; /* random; half of each session's public id */
+    uint64_t last_id;
+    int count;
+    uint8_t *scratch; /* SESSION_SCRATCH_BYTES, to join small frames into one write */
+};
+
+enum { SESSION_SCRATCH_BYTES = 65536 };
+
+void sessions_start(struct sessions *sessions, const struct door *door);
+void sessions_stop(struct sessions *sessions); /* all must be gone */
+void sessions_flush(struct sessions *sessions); /* once at the end of a loop turn */
+void sessions_tick(struct relay *relay);        /* once a second: deadlines */
+
+/* A socket whose handshake is done. NULL never; a relay that is full ends it at once. */
+struct session *session_open(struct relay *relay, void *socket);
+/* A piece of a message; final: the last one. */
+void session_receive(struct session *session, const char *bytes, size_t size, bool binary, bool final,
+                     size_t announced /* bytes of this frame still to come */);
+void session_heard(struct session *session); /* a pong */
+void session_writable(struct session *session);
+void session_gone(struct session *session); /* the socket is closed; frees the session */
+
+struct session *session_find(struct relay *relay, uint64_t id); /* NULL: gone or ending */
+void session_public_id(const struct session *session, char out[SESSION_ID_SIZE]);
+void session_set_state(struct session *session, enum session_state state);
+/* Its token holds until expires_s (Unix time; 0: for ever). */
+void session_set_expiry(struct session *session, int64_t expires_s);
+
+void session_push(struct session *session, struct frame *frame); /* takes the reference */
+void session_push_shared(struct session *session, struct frame *frame); /* takes one of its own */
+/* `connected` goes before the frames that waited for it. */
+void session_push_first(struct session *session, struct frame *frame);
+/* The messages that came before `connected` are handled now. */
+void session_resume_reading(struct session *session);
+
+/* The one way to end a session. */
+void session_end(struct session *session, enum end_reason reason);
+void sessions_end_all(struct relay *relay, enum end_reason reason);
+int end_reason_code(enum end_reason reason);
+const char *end_reason_text(enum end_reason reason);
+
+#endif

@@ -1,0 +1,334 @@
+/* Several workers, one feed; see supervisor.h. Changes come from the feed, are encoded
+ * once, and the same bytes go to every worker. */
+#include "supervisor.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "bus.h"
+#include "clock.h"
+#include "feed.h"
+#include "log.h"
+#include "memory.h"
+#include "message.h"
+
+enum {
+    FLUSH_BYTES = 65536, /* of one write to the workers */
+    RESTART_MS = 200,    /* a worker that has died is started again after this */
+    STOP_MS = 5000,      /* then workers that have not ended are killed */
+};
+
+struct slot {
+    struct supervisor *supervisor;
+    int number;
+    int listen_fd;
+    uv_process_t process;
+    uv_pipe_t *pipe; /* freed by its close callback; NULL: not running */
+    uv_timer_t restart;
+    bool running;
+};
+
+struct supervisor {
+    const struct config *config;
+    uv_loop_t loop;
+    struct feed *feed;
+    struct slot *slots;
+    int count, running;
+    struct bus_buffer out; /* not yet sent */
+    uv_signal_t signals[3];
+    uv_timer_t stop_timer;
+    bool stopping;
+    int exit_status;
+};
+
+/* Bytes on their way to several workers. */
+struct parcel {
+    int refs;
+    uint8_t *bytes;
+};
+
+struct delivery {
+    uv_write_t request;
+    struct parcel *parcel;
+};
+
+static void parcel_drop(struct parcel *parcel)
+{
+    if (--parcel->refs > 0)
+        return;
+    free(parcel->bytes);
+    free(parcel);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    (void)status; /* a worker that is gone is seen by its exit */
+    struct delivery *delivery = (struct delivery *)request;
+    parcel_drop(delivery->parcel);
+    free(delivery);
+}
+
+static void send_to(struct slot *slot, struct parcel *parcel, size_t size)
+{
+    uv_stream_t *stream = (uv_stream_t *)slot->pipe;
+    if (uv_stream_get_write_queue_size(stream) + size > BUS_QUEUE_MAX_BYTES) {
+        log_error("worker_stuck", LOG_INT("worker", slot->number), LOG_INT("pid", slot->process.pid));
+        uv_process_kill(&slot->process, SIGKILL);
+        return;
+    }
+    struct delivery *delivery = memory_new(sizeof(*delivery));
+    delivery->parcel = parcel;
+    parcel->refs++;
+    uv_buf_t buffer = uv_buf_init((char *)parcel->bytes, (unsigned)size);
+    if (uv_write(&delivery->request, stream, &buffer, 1, on_written) != 0)
+        on_written(&delivery->request, 0);
+}
+
+/* What has been put together goes to every worker that runs. */
+static void flush(struct supervisor *supervisor)
+{
+    if (!supervisor->out.size)
+        return;
+    struct parcel *parcel = memory_new(sizeof(*parcel));
+    *parcel = (struct parcel){1, supervisor->out.bytes};
+    for (int i = 0; i < supervisor->count; i++)
+        if (supervisor->slots[i].pipe)
+            send_to(&supervisor->slots[i], parcel, supervisor->out.size);
+    parcel_drop(parcel);
+    supervisor->out = (struct bus_buffer){0};
+}
+
+/* ---- the feed's sink ---- */
+
+static void take_change(void *owner, const struct change *change)
+{
+    struct supervisor *supervisor = owner;
+    struct frame *frame = message_change(change);
+    bus_put_change(&supervisor->out, change, frame);
+    frame_drop(frame);
+    if (supervisor->out.size >= FLUSH_BYTES)
+        flush(supervisor);
+}
+
+static void take_window(void *owner, const char *cursor)
+{
+    struct supervisor *supervisor = owner;
+    bus_put_window(&supervisor->out, cursor);
+    flush(supervisor);
+}
+
+static void take_resync(void *owner)
+{
+    struct supervisor *supervisor = owner;
+    bus_put_resync(&supervisor->out);
+    flush(supervisor);
+}
+
+static void take_state(void *owner, bool live, const char *why)
+{
+    struct supervisor *supervisor = owner;
+    bus_put_state(&supervisor->out, live, why);
+    flush(supervisor);
+}
+
+/* ---- workers ---- */
+
+static void start_worker(struct slot *slot);
+
+static void on_restart(uv_timer_t *timer)
+{
+    struct slot *slot = timer->data;
+    if (!slot->supervisor->stopping)
+        start_worker(slot);
+}
+
+static void on_pipe_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_pipe(struct slot *slot)
+{
+    if (slot->pipe)
+        uv_close((uv_handle_t *)slot->pipe, on_pipe_closed);
+    slot->pipe = NULL;
+}
+
+static void on_exit_of_worker(uv_process_t *process, int64_t status, int signal_number)
+{
+    struct slot *slot = process->data;
+    struct supervisor *supervisor = slot->supervisor;
+    close_pipe(slot);
+    slot->running = false;
+    supervisor->running--;
+    uv_close((uv_handle_t *)&slot->process, NULL);
+    if (supervisor->stopping) {
+        if (supervisor->running == 0)
+            uv_stop(&supervisor->loop);
+        return;
+    }
+    log_error("worker_died", LOG_INT("worker", slot->number), LOG_INT("pid", process->pid),
+              LOG_INT("status", status), LOG_INT("signal", signal_number));
+    uv_timer_start(&slot->restart, on_restart, RESTART_MS, 0);
+}
+
+/* Where the feed stands, so that a worker can begin before the next window. */
+static void introduce(struct slot *slot)
+{
+    const struct feed *feed = slot->supervisor->feed;
+    struct bus_buffer words = {0};
+    bus_put_state(&words, feed_live(feed), feed_why(feed));
+    if (feed_cursor(feed)[0])
+        bus_put_window(&words, feed_cursor(feed));
+    struct parcel *parcel = memory_new(sizeof(*parcel));
+    *parcel = (struct parcel){1, words.bytes};
+    send_to(slot, parcel, words.size);
+    parcel_drop(parcel);
+}
+
+static void start_worker(struct slot *slot)
+{
+    struct supervisor *supervisor = slot->supervisor;
+    char number[16];
+    snprintf(number, sizeof(number), "%d", slot->number);
+    char *arguments[] = {"pgherald", "serve", "--worker", number, "--config", supervisor->config->file, NULL};
+    if (!supervisor->config->file)
+        arguments[4] = NULL;
+
+    flush(supervisor); /* what is older is not for the new one */
+    slot->pipe = memory_zero(sizeof(*slot->pipe));
+    uv_pipe_init(&supervisor->loop, slot->pipe, 0);
+    uv_stdio_container_t files[] = {
+        {.flags = UV_IGNORE},
+        {.flags = UV_INHERIT_FD, .data.fd = 1},
+        {.flags = UV_INHERIT_FD, .data.fd = 2},
+        [SUPERVISOR_LISTEN_FD] = {.flags = UV_INHERIT_FD, .data.fd = slot->listen_fd},
+        [SUPERVISOR_BUS_FD] = {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE,
+                               .data.stream = (uv_stream_t *)slot->pipe},
+    };
+    uv_process_options_t options = {
+        .file = "/proc/self/exe",
+        .args = arguments,
+        .exit_cb = on_exit_of_worker,
+        .stdio = files,
+        .stdio_count = sizeof(files) / sizeof(*files),
+    };
+    slot->process.data = slot;
+    int failed = uv_spawn(&supervisor->loop, &slot->process, &options);
+    if (failed) {
+        log_error("worker_not_started", LOG_INT("worker", slot->number), LOG_STR("why", uv_strerror(failed)));
+        close_pipe(slot);
+        uv_close((uv_handle_t *)&slot->process, NULL);
+        uv_timer_start(&slot->restart, on_restart, RESTART_MS, 0);
+        return;
+    }
+    slot->running = true;
+    supervisor->running++;
+    introduce(slot);
+}
+
+/* ---- the end ---- */
+
+static void signal_workers(struct supervisor *supervisor, int number)
+{
+    for (int i = 0; i < supervisor->count; i++)
+        if (supervisor->slots[i].running)
+            uv_process_kill(&supervisor->slots[i].process, number);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+    struct supervisor *supervisor = timer->data;
+    log_error("workers_killed", LOG_INT("count", supervisor->running));
+    signal_workers(supervisor, SIGKILL);
+}
+
+static void stop(struct supervisor *supervisor, int exit_status)
+{
+    if (supervisor->stopping)
+        return;
+    supervisor->stopping = true;
+    supervisor->exit_status = exit_status;
+    log_info("stopping", LOG_INT("workers", supervisor->running));
+    signal_workers(supervisor, SIGTERM);
+    uv_timer_start(&supervisor->stop_timer, on_stop_timer, STOP_MS, 0);
+    if (supervisor->running == 0)
+        uv_stop(&supervisor->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct supervisor *supervisor = handle->data;
+    if (number == SIGHUP)
+        signal_workers(supervisor, SIGHUP);
+    else if (supervisor->stopping)
+        signal_workers(supervisor, SIGKILL); /* asked twice: at once */
+    else
+        stop(supervisor, EXIT_SUCCESS);
+}
+
+static void on_fatal(void *owner, const char *why)
+{
+    log_error("cannot_serve", LOG_STR("why", why));
+    stop(owner, CONFIG_EXIT_STATUS);
+}
+
+/* ---- the beginning ---- */
+
+static void start_handles(struct supervisor *supervisor)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    uv_timer_init(&supervisor->loop, &supervisor->stop_timer);
+    supervisor->stop_timer.data = supervisor;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        uv_signal_init(&supervisor->loop, &supervisor->signals[i]);
+        supervisor->signals[i].data = supervisor;
+        uv_signal_start(&supervisor->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static void start_slots(struct supervisor *supervisor, const int *listen_fds)
+{
+    supervisor->slots = memory_zero((size_t)supervisor->count * sizeof(*supervisor->slots));
+    for (int i = 0; i < supervisor->count; i++) {
+        struct slot *slot = &supervisor->slots[i];
+        slot->supervisor = supervisor;
+        slot->number = i;
+        slot->listen_fd = listen_fds[i];
+        uv_timer_init(&supervisor->loop, &slot->restart);
+        slot->restart.data = slot;
+        start_worker(slot);
+    }
+}
+
+static void close_all(struct supervisor *supervisor)
+{
+    feed_close(supervisor->feed);
+    for (int i = 0; i < supervisor->count; i++) {
+        close_pipe(&supervisor->slots[i]);
+        uv_close((uv_handle_t *)&supervisor->slots[i].restart, NULL);
+    }
+    for (size_t i = 0; i < sizeof(supervisor->signals) / sizeof(*supervisor->signals); i++)
+        uv_close((uv_handle_t *)&supervisor->signals[i], NULL);
+    uv_close((uv_handle_t *)&supervisor->stop_timer, NULL);
+    uv_run(&supervisor->loop, UV_RUN_DEFAULT);
+    feed_free(supervisor->feed);
+    free(supervisor->slots);
+    free(supervisor->out.bytes);
+    uv_loop_close(&supervisor->loop);
+}
+
+int supervisor_run(const struct config *config, const int *listen_fds)
+{
+    struct supervisor supervisor = {.config = config, .count = config->workers};
+    uv_loop_init(&supervisor.loop);
+    start_handles(&supervisor);
+    struct change_sink sink = {take_change, take_window, take_resync, take_state, &supervisor};
+    supervisor.feed = feed_new(&supervisor.loop, config, sink, on_fatal, &supervisor);
+    start_slots(&supervisor, listen_fds);
+    uv_run(&supervisor.loop, UV_RUN_DEFAULT);
+    close_all(&supervisor);
+    return supervisor.exit_status;
+}

@@ -1,0 +1,17 @@
+/* The supervisor of a relay with several workers: it has the only feed, passes each
+ * change once to each worker, and starts a worker again that has died. */
+#ifndef PGHERALD_SUPERVISOR_H
+#define PGHERALD_SUPERVISOR_H
+
+#include "config.h"
+
+enum {
+    SUPERVISOR_WORKERS_MAX = 256,
+    SUPERVISOR_LISTEN_FD = 3, /* where a worker finds its listening socket, */
+    SUPERVISOR_BUS_FD = 4,    /* and its end of the bus */
+};
+
+/* Runs config->workers workers on these sockets until SIGTERM or SIGINT; returns the exit status. */
+int supervisor_run(const struct config *config, const int *listen_fds);
+
+#endif

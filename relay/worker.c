@@ -1,0 +1,196 @@
+/* One process of the relay; see worker.h. Puts the rooms together and runs the loop. */
+#include "worker.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "clock.h"
+#include "desk.h"
+#include "feed.h"
+#include "front.h"
+#include "log.h"
+#include "reload.h"
+#include "relay.h"
+
+enum {
+    TICK_MS = 1000,
+    TIDY_TICKS = 60,
+    STOP_MS = 3000, /* for goodbyes and write-backs */
+    STOP_POLL_MS = 20,
+};
+
+struct worker {
+    struct relay relay;
+    struct config *config;
+    struct worker_place place;
+    uv_loop_t loop;
+    struct front *front;
+    struct feed *feed;           /* NULL under a supervisor */
+    struct bus_reader *bus;      /* NULL without one */
+    uv_prepare_t turn_end;       /* just before the loop sleeps */
+    uv_timer_t tick;
+    uv_timer_t counts_timer;
+    uv_timer_t stop_timer;
+    uv_signal_t signals[3];
+    uint64_t stop_at_ms;
+    int ticks;
+    int exit_status;
+};
+
+/* Whatever this turn of the loop has brought together goes out now, once. */
+static void on_turn_end(uv_prepare_t *prepare)
+{
+    struct worker *worker = prepare->data;
+    counts_flush(&worker->relay);
+    marks_flush(&worker->relay);
+    desk_flush(worker->relay.desk);
+    sessions_flush(&worker->relay.sessions);
+}
+
+static void tidied(struct relay *relay, uint64_t unused, void *context, const struct answer *answer)
+{
+    (void)relay, (void)unused, (void)context, (void)answer; /* a failure is logged by the desk */
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    sessions_tick(&worker->relay);
+    marks_tick(&worker->relay);
+    if (worker->place.number == 0 && ++worker->ticks % TIDY_TICKS == 0 && desk_ready(worker->relay.desk))
+        desk_submit(worker->relay.desk, &(struct desk_query){.statement = DESK_TIDY, .done = tidied});
+}
+
+/* ---- the end ---- */
+
+static bool quiet(const struct relay *relay)
+{
+    return relay->sessions.count == 0 && marks_idle(&relay->marks) && desk_idle(relay->desk);
+}
+
+static void on_stop_timer(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    if (quiet(&worker->relay) || clock_now_ms() >= worker->stop_at_ms)
+        uv_stop(&worker->loop);
+}
+
+static void stop(struct worker *worker, int exit_status)
+{
+    if (worker->relay.stopping)
+        return;
+    log_info("stopping", LOG_INT("sessions", worker->relay.sessions.count));
+    worker->relay.stopping = true;
+    worker->exit_status = exit_status;
+    worker->stop_at_ms = clock_now_ms() + STOP_MS;
+    front_stop_accepting(worker->front);
+    sessions_end_all(&worker->relay, END_SHUTDOWN);
+    uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct worker *worker = handle->data;
+    if (number == SIGHUP)
+        reload(worker->config, &worker->relay.keys);
+    else if (worker->relay.stopping)
+        uv_stop(&worker->loop); /* asked twice: at once */
+    else
+        stop(worker, 0);
+}
+
+static void on_fatal(void *owner, const char *why)
+{
+    log_error("cannot_serve", LOG_STR("why", why));
+    stop(owner, CONFIG_EXIT_STATUS);
+}
+
+static void on_bus_end(void *owner)
+{
+    stop(owner, 0); /* the supervisor is gone */
+}
+
+/* ---- the beginning ---- */
+
+static bool open_rooms(struct worker *worker)
+{
+    struct relay *relay = &worker->relay;
+    relay->loop = &worker->loop;
+    relay->config = worker->config;
+    relay->counts.timer = &worker->counts_timer;
+    sessions_start(&relay->sessions, &front_door);
+    relay->desk = desk_new(relay);
+    worker->front = front_new(relay, worker->place.listen_fd);
+    if (worker->place.bus_fd >= 0)
+        worker->bus = bus_reader_new(&worker->loop, worker->place.bus_fd, relay, on_bus_end, worker);
+    else
+        worker->feed = feed_new(&worker->loop, worker->config, relay_sink(relay), on_fatal, worker);
+    return worker->front != NULL;
+}
+
+static void start_handles(struct worker *worker)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    uv_prepare_init(&worker->loop, &worker->turn_end);
+    uv_timer_init(&worker->loop, &worker->tick);
+    uv_timer_init(&worker->loop, &worker->counts_timer);
+    uv_timer_init(&worker->loop, &worker->stop_timer);
+    worker->turn_end.data = worker->tick.data = worker->stop_timer.data = worker;
+    uv_prepare_start(&worker->turn_end, on_turn_end);
+    uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        uv_signal_init(&worker->loop, &worker->signals[i]);
+        worker->signals[i].data = worker;
+        uv_signal_start(&worker->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static void close_handles(struct worker *worker)
+{
+    uv_close((uv_handle_t *)&worker->turn_end, NULL);
+    uv_close((uv_handle_t *)&worker->tick, NULL);
+    uv_close((uv_handle_t *)&worker->counts_timer, NULL);
+    uv_close((uv_handle_t *)&worker->stop_timer, NULL);
+    for (size_t i = 0; i < sizeof(worker->signals) / sizeof(*worker->signals); i++)
+        uv_close((uv_handle_t *)&worker->signals[i], NULL);
+}
+
+static void close_rooms(struct worker *worker)
+{
+    front_close(worker->front);
+    desk_close(worker->relay.desk);
+    if (worker->feed)
+        feed_close(worker->feed);
+    if (worker->bus)
+        bus_reader_close(worker->bus);
+    close_handles(worker);
+    uv_run(&worker->loop, UV_RUN_DEFAULT); /* until every handle is closed */
+    desk_free(worker->relay.desk);
+    if (worker->feed)
+        feed_free(worker->feed);
+    if (worker->bus)
+        bus_reader_free(worker->bus);
+    front_free(worker->front);
+    marks_stop(&worker->relay.marks);
+    sessions_stop(&worker->relay.sessions);
+    uv_loop_close(&worker->loop);
+}
+
+int worker_run(struct config *config, struct jwt_keys **keys, struct worker_place place)
+{
+    struct worker worker = {.config = config, .place = place};
+    uv_loop_init(&worker.loop);
+    start_handles(&worker);
+    worker.relay.keys = *keys;
+    if (!open_rooms(&worker)) {
+        log_error("cannot_serve", LOG_STR("why", "libwebsockets did not start; is libwebsockets-evlib-uv installed?"));
+        return EXIT_FAILURE;
+    }
+    log_info("worker_started", LOG_INT("worker", place.number));
+    uv_run(&worker.loop, UV_RUN_DEFAULT);
+    close_rooms(&worker);
+    *keys = worker.relay.keys;
+    log_info("worker_stopped", LOG_INT("worker", place.number));
+    return worker.exit_status;
+}

@@ -1,0 +1,19 @@
+/* A worker is one event loop with the sessions of its own connections: the only
+ * process of a small relay, or one of several under a supervisor. */
+#ifndef PGHERALD_WORKER_H
+#define PGHERALD_WORKER_H
+
+#include "config.h"
+#include "jwt_keys.h"
+
+struct worker_place {
+    int number;    /* 0 for the first */
+    int listen_fd;
+    int bus_fd;    /* from the supervisor, who has the feed; -1: this process has its own */
+};
+
+/* Runs until SIGTERM, SIGINT or the end of the bus; returns the exit status. config and keys stay
+ * the caller's, but SIGHUP replaces the keys and the reloadable values in place. */
+int worker_run(struct config *config, struct jwt_keys **keys, struct worker_place place);
+
+#endif
