@@ -1,0 +1,482 @@
+// Who gets in: development tokens and JWTs, good and bad, through all three ways;
+// deadlines, expiry while connected, renewal in band, and what a refusal looks like.
+import { after, before, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { Client, connect, devToken, outcome } from './lib/client.mjs';
+import { jwk, keyFile, newEc, newRsa, newSecret, seconds, token, unsignedToken } from './lib/jwt.mjs';
+import { Cluster } from './lib/postgres.mjs';
+import { pgherald } from './lib/env.mjs';
+import { run } from './lib/program.mjs';
+import { PATH, startRelay } from './lib/relay.mjs';
+import { sleep } from './lib/wait.mjs';
+
+const WAYS = ['frame', 'header', 'query'];
+
+const timeOf = (unix_s) => new Date(unix_s * 1000).toISOString().replace('.000Z', '.000000Z');
+
+describe('authentication', () => {
+  let cluster;
+  let db;
+  before(async () => {
+    cluster = await Cluster.start();
+    db = await cluster.database();
+    await db.addUsers(['disabled']);
+    await db.sql(`update herald.users set disabled_at = now() where username = 'disabled'`);
+  });
+  after(() => cluster?.end());
+
+  describe('development tokens', () => {
+    let relay;
+    before(async () => (relay = await startRelay(db)));
+
+    for (const via of WAYS) {
+      it(`a user's token is accepted by ${via}`, async () => {
+        const tab = new Client(relay, { token: devToken('alice'), via });
+        const welcome = await tab.next('connected');
+        assert.equal(welcome.user_id, 'u-alice');
+        await tab.ping();
+      });
+
+      it(`tokens that name nobody are refused with 4000 by ${via}`, async () => {
+        for (const bad of ['dummy-jwt-for-nobody', 'dummy-jwt-for-disabled', 'dummy-jwt-for-u-alice', 'dummy-jwt-for-ALICE', 'dummy-jwt-for-']) {
+          assert.deepEqual(await outcome(relay, { token: bad, via }), { code: 4000 }, bad);
+        }
+      });
+
+      it(`what is no token at all is refused with 4000 by ${via}`, async () => {
+        for (const bad of ['garbage', 'alice', 'Dummy-jwt-for-alice', ' dummy-jwt-for-alice', "dummy-jwt-for-a' or true --", `dummy-jwt-for-${'a'.repeat(65)}`, '%00', 'a.b.c', '..']) {
+          if (via === 'header' && /^ /.test(bad)) continue; // HTTP itself trims the field
+          assert.deepEqual(await outcome(relay, { token: bad, via }), { code: 4000 }, bad);
+        }
+      });
+    }
+
+    it('a JWT is no development token', async () => {
+      assert.deepEqual(await outcome(relay, { token: token(newSecret()) }), { code: 4000 });
+    });
+
+    it('an empty token and an empty header do not let anybody in', async () => {
+      for (const options of [{ query: 'token=' }, { query: 'token' }, { headers: { Authorization: 'Bearer ' } }, { headers: { Authorization: 'Basic YWxpY2U6' } }]) {
+        assert.deepEqual(await outcome(relay, options, 15_000), { code: 4000 }, JSON.stringify(options));
+      }
+    });
+
+    it('the reason of a refusal says which, and carries nothing of the token', async () => {
+      const tab = new Client(relay, { token: 'dummy-jwt-for-s3cretuser' });
+      const { code, reason } = await tab.closed;
+      assert.equal(code, 4000);
+      assert.match(reason, /^[\x20-\x7e]{3,123}$/);
+      assert.ok(!reason.includes('s3cretuser'));
+    });
+
+    it('until it has logged in a client gets nothing and is told why', async () => {
+      for (const first of [{ type: 'ping' }, { type: 'get_unread' }, { type: 'mark_all_read' }, { type: 'nonsense' }]) {
+        const tab = new Client(relay);
+        await tab.opened;
+        tab.send(first);
+        const end = await Promise.race([tab.closed, tab.next('error').catch(() => tab.closed)]);
+        if (end.type === 'error') assert.ok(['not_authenticated', 'unknown_type'].includes(end.code), end.code);
+        else assert.equal(end.code, 4000);
+        assert.deepEqual(tab.frames.filter((frame) => frame.type !== 'error'), []);
+        tab.socket.terminate();
+      }
+    });
+
+    it('the first frame may be sent before the handshake is answered, and commands right behind it', async () => {
+      const tab = new Client(relay);
+      await tab.opened;
+      tab.send({ type: 'authenticate', token: devToken('alice'), ref: 'in' });
+      tab.send({ type: 'get_unread', ref: 'list' });
+      tab.send({ type: 'ping', ref: 'p' });
+      assert.equal((await tab.next('connected')).ref, 'in');
+      await tab.next('unread_notifications', (frame) => frame.ref === 'list');
+      await tab.next('pong', (frame) => frame.ref === 'p');
+    });
+
+    it('authenticate without a token, or with one of another type, is no login', async () => {
+      for (const fields of [{}, { token: 7 }, { token: null }, { token: ['x'] }, { token: '' }]) {
+        const tab = new Client(relay);
+        await tab.opened;
+        tab.send({ type: 'authenticate', ...fields });
+        const end = await Promise.race([tab.closed, tab.next('error').catch(() => tab.closed)]);
+        assert.ok(end.type === 'error' || end.code === 4000, JSON.stringify(end));
+        assert.deepEqual(tab.frames.filter((frame) => frame.type === 'connected'), []);
+        tab.socket.terminate();
+      }
+    });
+
+    it('again in band: the same user is answered authenticated and stays', async () => {
+      const tab = await connect(relay, 'alice');
+      const answer = await tab.ask({ type: 'authenticate', token: devToken('alice') });
+      assert.deepEqual([answer.type, answer.token_expires_at], ['authenticated', null]);
+      await tab.ping();
+    });
+
+    it('again in band: another user, a bad token and an unknown user end the connection', async () => {
+      for (const bad of [devToken('bob'), 'garbage', devToken('nobody'), devToken('disabled')]) {
+        const tab = await connect(relay, 'alice');
+        tab.send({ type: 'authenticate', token: bad });
+        const { code } = await tab.closed;
+        assert.ok([4000, 4001].includes(code), `${bad}: ${code}`);
+        assert.deepEqual(tab.frames.filter((frame) => frame.type === 'authenticated'), []);
+      }
+    });
+
+    it('a user who is disabled can neither come back nor renew', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      await db.sql('update herald.users set disabled_at = now() where username = $1', [user]);
+      assert.deepEqual(await outcome(relay, { token: devToken(user) }), { code: 4000 });
+      tab.send({ type: 'authenticate', token: devToken(user) });
+      assert.equal((await tab.closed).code, 4000);
+      await db.sql('update herald.users set disabled_at = null where username = $1', [user]);
+      await connect(relay, user);
+    });
+
+    it('an application\'s own resolve_user decides', async () => {
+      const own = await cluster.database();
+      const second = await startRelay(own);
+      await own.sql(`create or replace function herald.resolve_user(claims jsonb) returns text
+                     language sql stable security definer set search_path = pg_catalog, pg_temp
+                     return case when claims ->> 'username' like 'app-%' then 'id of ' || (claims ->> 'username') end`);
+      const tab = new Client(second, { token: devToken('app-7') });
+      assert.equal((await tab.next('connected')).user_id, 'id of app-7');
+      assert.deepEqual(await outcome(second, { token: devToken('alice') }), { code: 4000 });
+    });
+  });
+
+  describe('ten seconds to log in', { concurrency: true }, () => {
+    let relay;
+    before(async () => (relay = await startRelay(db)));
+
+    async function closesInTime(tab) {
+      const start = Date.now();
+      const { code } = await tab.closed;
+      const took = Date.now() - start;
+      assert.equal(code, 4000);
+      assert.ok(took > 8_000 && took < 13_000, `${took} ms`);
+    }
+
+    it('a client that never logs in is closed with 4000', async () => {
+      const tab = new Client(relay);
+      await tab.opened;
+      await closesInTime(tab);
+    });
+
+    it('pings do not prolong it', async () => {
+      const tab = new Client(relay);
+      await tab.opened;
+      const timer = setInterval(() => tab.socket.ping(), 500);
+      await closesInTime(tab).finally(() => clearInterval(timer));
+    });
+
+    it('a client that logs in late, but in time, stays', async () => {
+      const tab = new Client(relay);
+      await tab.opened;
+      await sleep(7_000);
+      tab.send({ type: 'authenticate', token: devToken('alice') });
+      await tab.next('connected');
+      await sleep(5_000);
+      await tab.ping();
+    });
+  });
+
+  describe('HERALD_AUTH_REJECT=http', () => {
+    let relay;
+    const secret = newSecret();
+    let strict;
+    before(async () => {
+      relay = await startRelay(db, { HERALD_AUTH_REJECT: 'http' });
+      strict = await startRelay(db, {
+        HERALD_AUTH: 'jwt', HERALD_JWT_KEY_FILE: keyFile(secret), HERALD_AUTH_REJECT: 'http',
+      });
+    });
+
+    for (const via of ['header', 'query']) {
+      it(`a refused token is answered 403 before the upgrade, by ${via}`, async () => {
+        for (const bad of ['garbage', 'dummy-jwt-for-']) {
+          assert.deepEqual(await outcome(relay, { token: bad, via }), { status: 403 }, bad);
+        }
+        for (const bad of [token(newSecret()), token(secret, { exp: seconds() - 100 }), 'garbage']) {
+          assert.deepEqual(await outcome(strict, { token: bad, via }), { status: 403 }, bad);
+        }
+      });
+
+      it(`an unknown or disabled user is answered 403 before the upgrade, by ${via}`, async () => {
+        for (const user of ['nobody', 'disabled']) {
+          assert.deepEqual(await outcome(relay, { token: devToken(user), via }), { status: 403 }, user);
+        }
+        assert.deepEqual(await outcome(strict, { token: token(secret, { sub: 'u-nobody' }), via }), { status: 403 });
+      });
+
+      it(`a good token is let in, by ${via}`, async () => {
+        assert.equal(await outcome(relay, { token: devToken('alice'), via }), 'connected');
+        assert.equal(await outcome(strict, { token: token(secret), via }), 'connected');
+      });
+    }
+
+    it('the first frame still works, and is refused with a close code', async () => {
+      assert.equal(await outcome(relay, { token: devToken('alice'), via: 'frame' }), 'connected');
+      assert.deepEqual(await outcome(relay, { token: 'garbage', via: 'frame' }), { code: 4000 });
+      assert.deepEqual(await outcome(strict, { token: token(newSecret()), via: 'frame' }), { code: 4001 });
+    });
+  });
+
+  describe('JWT, HS256', () => {
+    const secret = newSecret();
+    let relay;
+    before(async () => {
+      relay = await startRelay(db, { HERALD_AUTH: 'jwt', HERALD_JWT_KEY_FILE: keyFile(`${secret}\n`) });
+    });
+
+    for (const via of WAYS) {
+      it(`a good token is accepted by ${via}, and its end is told`, async () => {
+        const exp = seconds() + 3600;
+        const tab = new Client(relay, { token: token(secret, { exp }), via });
+        const welcome = await tab.next('connected');
+        assert.equal(welcome.user_id, 'u-alice');
+        assert.equal(welcome.token_expires_at, timeOf(exp));
+      });
+
+      it(`refusals by ${via}: 4000 for what is no token or names nobody, 4001 for a token that does not hold`, async () => {
+        const good = token(secret);
+        const [head, body, signature] = good.split('.');
+        const cases = {
+          'another key': [token(newSecret()), 4001],
+          'a changed signature': [`${head}.${body}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`, 4001],
+          'a changed payload': [`${head}.${token(secret, { sub: 'u-bob' }).split('.')[1]}.${signature}`, 4001],
+          expired: [token(secret, { exp: seconds() - 60 }), 4001],
+          'not yet valid': [token(secret, { nbf: seconds() + 120 }), 4001],
+          garbage: ['garbage', 4000],
+          'two parts': [`${head}.${body}`, 4000],
+          'four parts': [`${good}.x`, 4000],
+          'not base64url': [`${head}.${body}.+/${signature}`, 4000],
+          'a development token': [devToken('alice'), 4000],
+          'an unknown user': [token(secret, { sub: 'u-nobody' }), 4000],
+          'a disabled user': [token(secret, { sub: 'u-disabled' }), 4000],
+        };
+        for (const [name, [bad, code]] of Object.entries(cases)) {
+          assert.deepEqual(await outcome(relay, { token: bad, via }), { code }, name);
+        }
+      });
+    }
+
+    it('every trick with the header or the claims is refused', async () => {
+      const exp = seconds() + 600;
+      const tricks = {
+        'alg none, no signature': unsignedToken(),
+        'alg none, signed': token(secret, {}, { alg: 'none', signAs: 'HS256' }),
+        'alg None': token(secret, {}, { alg: 'None', signAs: 'HS256' }),
+        'alg hs256': token(secret, {}, { alg: 'hs256', signAs: 'HS256' }),
+        'HS512 under an HS256 key': token(secret, {}, { alg: 'HS512' }),
+        'no alg': token(secret, {}, { header: { alg: undefined } }),
+        'two algs': token(secret, {}, { header: '{"alg":"HS256","alg":"none"}' }),
+        crit: token(secret, {}, { header: { crit: ['x'], x: 1 } }),
+        'header not an object': token(secret, {}, { header: '["HS256"]' }),
+        'no exp': token(secret, { exp: undefined }),
+        'exp a string': token(secret, { exp: String(exp) }),
+        'exp a fraction': token(secret, `{"sub":"u-alice","exp":${exp}.5}`),
+        'exp zero': token(secret, { exp: 0 }),
+        'exp negative': token(secret, { exp: -1 }),
+        'no sub': token(secret, { sub: undefined }),
+        'sub a number': token(secret, { sub: 7 }),
+        'sub empty': token(secret, { sub: '' }),
+        'sub with a line break': token(secret, { sub: 'u-alice\r\nx: y' }),
+        'sub twice': token(secret, `{"sub":"u-alice","sub":"u-bob","exp":${exp}}`),
+        'payload not an object': token(secret, `["u-alice",${exp}]`),
+        'payload not JSON': token(secret, 'sub=u-alice'),
+        'empty parts': '..',
+        'username instead of sub': token(secret, { sub: undefined, username: 'alice' }),
+      };
+      for (const [name, bad] of Object.entries(tricks)) {
+        const end = await outcome(relay, { token: bad });
+        assert.ok([4000, 4001].includes(end.code), `${name}: ${JSON.stringify(end)}`);
+      }
+    });
+
+    it('clocks may differ by a little, not by a minute', async () => {
+      assert.deepEqual(await outcome(relay, { token: token(secret, { exp: seconds() - 45 }) }), { code: 4001 });
+      assert.equal(await outcome(relay, { token: token(secret, { nbf: seconds() + 10 }) }), 'connected');
+      assert.deepEqual(await outcome(relay, { token: token(secret, { nbf: seconds() + 60 }) }), { code: 4001 });
+    });
+
+    it('a token of 3.9 kB passes by every way, one beyond 8 kB by none', async () => {
+      const long = token(secret, { groups: 'g'.repeat(2800) });
+      assert.ok(long.length > 3800 && long.length < 4096, String(long.length));
+      for (const via of WAYS) assert.equal(await outcome(relay, { token: long, via }), 'connected', via);
+      const huge = token(secret, { groups: 'g'.repeat(9000) });
+      for (const via of WAYS) {
+        const tab = new Client(relay, { token: huge, via });
+        const end = await Promise.race([tab.closed, tab.refused]);
+        assert.ok(end.status >= 400 || [1006, 1009, 4000, 4001].includes(end.code), `${via}: ${JSON.stringify(end)}`);
+        assert.deepEqual(tab.frames, []);
+      }
+    });
+
+    it('without issuer and audience configured, a token may carry any', async () => {
+      assert.equal(await outcome(relay, { token: token(secret, { iss: 'x', aud: ['y', 'z'] }) }), 'connected');
+    });
+
+    it('pgherald token makes a token that is accepted', async () => {
+      const { code, output } = await run(pgherald, ['token', '--sub', 'u-bob', '--ttl', '1h'], {
+        env: { HERALD_JWT_KEY_FILE: relay.env.HERALD_JWT_KEY_FILE },
+      });
+      assert.equal(code, 0, output);
+      const tab = new Client(relay, { token: output.trim() });
+      const welcome = await tab.next('connected');
+      assert.equal(welcome.user_id, 'u-bob');
+      const left = Date.parse(welcome.token_expires_at) / 1000 - seconds();
+      assert.ok(left > 3500 && left <= 3600, String(left));
+    });
+  });
+
+  describe('JWT: issuer and audience', () => {
+    const secret = newSecret();
+    let relay;
+    before(async () => {
+      relay = await startRelay(db, {
+        HERALD_AUTH: 'jwt', HERALD_JWT_KEY_FILE: keyFile(secret), HERALD_JWT_ALG: 'HS384',
+        HERALD_JWT_ISSUER: 'https://id.example.com/', HERALD_JWT_AUDIENCE: 'pgherald',
+      });
+    });
+
+    it('both must be there and match, exactly', async () => {
+      const iss = 'https://id.example.com/';
+      const make = (claims) => token(secret, claims, { alg: 'HS384' });
+      for (const good of [{ iss, aud: 'pgherald' }, { iss, aud: ['other', 'pgherald'] }]) {
+        assert.equal(await outcome(relay, { token: make(good) }), 'connected', JSON.stringify(good));
+      }
+      const bad = [
+        {}, { iss }, { aud: 'pgherald' }, { iss: 'https://id.example.com', aud: 'pgherald' }, { iss: [iss], aud: 'pgherald' },
+        { iss, aud: 'pgheraldx' }, { iss, aud: [] }, { iss, aud: ['other'] }, { iss, aud: { pgherald: 1 } }, { iss, aud: '' },
+      ];
+      for (const claims of bad) {
+        assert.deepEqual(await outcome(relay, { token: make(claims) }), { code: 4001 }, JSON.stringify(claims));
+      }
+    });
+  });
+
+  describe('JWT: public keys', () => {
+    const rsa = newRsa();
+    const ec = newEc();
+    const rotated = newRsa();
+    const pem = (key) => key.export({ type: 'spki', format: 'pem' });
+
+    it('RS256 with a PEM file; the public key is no HMAC secret', async () => {
+      const relay = await startRelay(db, { HERALD_AUTH: 'jwt', HERALD_JWT_ALG: 'RS256', HERALD_JWT_KEY_FILE: keyFile(pem(rsa.publicKey)) });
+      assert.equal(await outcome(relay, { token: token(rsa.privateKey, {}, { alg: 'RS256' }) }), 'connected');
+      const bad = {
+        'another key': token(rotated.privateKey, {}, { alg: 'RS256' }),
+        'HS256 with the public PEM': token(pem(rsa.publicKey), {}, { alg: 'HS256' }),
+        'HS256 with the trimmed PEM': token(pem(rsa.publicKey).trim(), {}, { alg: 'HS256' }),
+        RS512: token(rsa.privateKey, {}, { alg: 'RS512' }),
+        none: unsignedToken(),
+      };
+      for (const [name, value] of Object.entries(bad)) {
+        const end = await outcome(relay, { token: value });
+        assert.ok([4000, 4001].includes(end.code), `${name}: ${JSON.stringify(end)}`);
+      }
+    });
+
+    it('ES256 with a PEM file', async () => {
+      const relay = await startRelay(db, { HERALD_AUTH: 'jwt', HERALD_JWT_ALG: 'ES256', HERALD_JWT_KEY_FILE: keyFile(pem(ec.publicKey)) });
+      for (let i = 0; i < 10; i += 1) { // signatures begin with a zero now and then
+        assert.equal(await outcome(relay, { token: token(ec.privateKey, { jti: String(i) }, { alg: 'ES256' }) }), 'connected');
+      }
+      assert.deepEqual(await outcome(relay, { token: token(newEc().privateKey, {}, { alg: 'ES256' }) }), { code: 4001 });
+    });
+
+    it('a JWK set: each key by its kid, with its own algorithm', async () => {
+      const set = { keys: [
+        jwk(rsa.publicKey, { kid: 'rsa-1', alg: 'RS256' }),
+        jwk(rotated.publicKey, { kid: 'rsa-2', alg: 'RS256' }),
+        jwk(ec.publicKey, { kid: 'ec-1', alg: 'ES256' }),
+      ] };
+      for (const workers of ['1', '2']) {
+        const relay = await startRelay(db, {
+          HERALD_AUTH: 'jwt', HERALD_JWT_ALG: 'RS256', HERALD_JWT_KEY_FILE: keyFile(JSON.stringify(set)), HERALD_WORKERS: workers,
+        });
+        const signed = (key, alg, kid) => token(key.privateKey, {}, { alg, header: { kid } });
+        for (const [key, alg, kid] of [[rsa, 'RS256', 'rsa-1'], [rotated, 'RS256', 'rsa-2'], [ec, 'ES256', 'ec-1']]) {
+          assert.equal(await outcome(relay, { token: signed(key, alg, kid) }), 'connected', kid);
+        }
+        for (const [key, alg, kid] of [[rsa, 'RS256', 'rsa-2'], [rsa, 'RS256', 'ec-1'], [ec, 'ES256', 'rsa-1'], [rsa, 'RS256', 'unknown'], [ec, 'ES256', '../ec-1'], [rsa, 'RS256', 7]]) {
+          const end = await outcome(relay, { token: signed(key, alg, kid) });
+          assert.ok([4000, 4001].includes(end.code), `${alg} ${kid}: ${JSON.stringify(end)}`);
+        }
+        await relay.stop();
+      }
+    });
+  });
+
+  describe('expiry while connected', { concurrency: true }, () => {
+    const secret = newSecret();
+    const relays = [];
+    before(async () => {
+      for (const workers of ['1', '2']) {
+        relays.push(await startRelay(db, { HERALD_AUTH: 'jwt', HERALD_JWT_KEY_FILE: keyFile(secret), HERALD_WORKERS: workers }));
+      }
+    });
+
+    for (const i of [0, 1]) {
+      it(`a token with seconds to live: token_expiring at once, 4001 at its end (relay ${i})`, async () => {
+        const exp = seconds() + 5;
+        const tab = new Client(relays[i], { token: token(secret, { exp }) });
+        await tab.next('connected');
+        const { expires_in } = await tab.next('token_expiring', undefined, 2_000);
+        assert.ok(expires_in >= 3 && expires_in <= 5, String(expires_in));
+        const { code } = await tab.closed;
+        const late = Date.now() / 1000 - exp;
+        assert.equal(code, 4001);
+        assert.ok(late > -1 && late < 3, `${late} s after its end`);
+        assert.equal(tab.frames.filter((frame) => frame.type === 'token_expiring').length, 1);
+      });
+
+      it(`a renewal in band is answered authenticated and outlives the old token (relay ${i})`, async () => {
+        const exp = seconds() + 5;
+        const tab = new Client(relays[i], { token: token(secret, { exp }), via: 'frame' });
+        await tab.next('connected');
+        await tab.next('token_expiring', undefined, 2_000);
+        const renewed = exp + 3600;
+        const answer = await tab.ask({ type: 'authenticate', token: token(secret, { exp: renewed }) });
+        assert.deepEqual([answer.type, answer.token_expires_at], ['authenticated', timeOf(renewed)]);
+        await sleep(8_000);
+        await tab.ping();
+        assert.equal(tab.closing, null);
+      });
+
+      it(`a renewal may also shorten: the newest token counts (relay ${i})`, async () => {
+        const tab = new Client(relays[i], { token: token(secret, { exp: seconds() + 3600 }) });
+        await tab.next('connected');
+        const exp = seconds() + 4;
+        await tab.ask({ type: 'authenticate', token: token(secret, { exp }) });
+        await tab.next('token_expiring', undefined, 3_000);
+        assert.equal((await tab.closed).code, 4001);
+        assert.ok(Date.now() / 1000 - exp < 3);
+      });
+    }
+
+    it('a token with more than a minute to live is not warned about at once', async () => {
+      const tab = new Client(relays[0], { token: token(secret, { exp: seconds() + 90 }) });
+      await tab.next('connected');
+      await sleep(2_000);
+      assert.deepEqual(tab.left('token_expiring'), []);
+    });
+
+    it('token_expiring comes 60 s before the end', async () => {
+      const tab = new Client(relays[0], { token: token(secret, { exp: seconds() + 64 }) });
+      await tab.next('connected');
+      await sleep(1_000);
+      assert.deepEqual(tab.left('token_expiring'), []);
+      const { expires_in } = await tab.next('token_expiring', undefined, 6_000);
+      assert.ok(expires_in >= 58 && expires_in <= 61, String(expires_in));
+    });
+  });
+
+  it('the guide\'s path is the only one: a token elsewhere opens nothing', async () => {
+    const relay = await startRelay(db);
+    for (const path of ['/', '/ws', `${PATH}/`, `${PATH}x`, `/x${PATH}`, PATH.toUpperCase(), '/api/v1/notifications', `${PATH}/../ws2`]) {
+      assert.deepEqual(await outcome(relay, { token: devToken('alice'), path }), { status: 404 }, path);
+    }
+  });
+});

@@ -1,0 +1,199 @@
+// A relay under test: `pgherald serve` with an environment of the test's choosing,
+// its log, its health, its memory; at the end its log is searched for secrets.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import net from 'node:net';
+import { readFileSync } from 'node:fs';
+import { onExit } from './cleanup.mjs';
+import { pgherald } from './env.mjs';
+import { Program, childrenOf } from './program.mjs';
+import { eventually } from './wait.mjs';
+
+export const PATH = '/api/v1/notifications/ws';
+
+/** Every title and message of the tests contains this; no log may. */
+export const CANARY = 'canary-7Qz';
+
+const taken = new Set();
+
+/** A free TCP port below the ephemeral range, so that no outgoing connection has it. */
+export async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (taken.has(port)) continue;
+    taken.add(port);
+    const free = await new Promise((resolve) => {
+      const server = net.createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
+/** Starts a relay on a database and waits until it is ready. */
+export async function startRelay(db, env = {}) {
+  const relay = await spawnRelay(db, env);
+  await relay.ready();
+  return relay;
+}
+
+/** Starts one without waiting, for the tests of what happens at start. */
+export async function spawnRelay(db, env = {}, { port, args = [] } = {}) {
+  const relay = new Relay(db, env, port ?? (await freePort()), args);
+  db.relays.push(relay);
+  return relay;
+}
+
+export class Relay {
+  constructor(db, env, port, args) {
+    this.db = db;
+    this.port = port;
+    this.args = args;
+    this.env = {
+      HERALD_DATABASE_URL: db.url(),
+      HERALD_LISTEN: `127.0.0.1:${port}`,
+      HERALD_AUTH: 'dev',
+      HERALD_WORKERS: '1',
+      HERALD_LOG_LEVEL: 'debug', // the level at which a secret is likeliest to slip out
+      HERALD_RATE_LIMIT: '1000/s:2000',
+      ...env,
+    };
+    for (const [name, value] of Object.entries(this.env)) if (value === undefined) delete this.env[name];
+    this.wasReady = false;
+    this.killed = false;
+    this.earlierLogs = '';
+    this.boot();
+  }
+
+  boot() {
+    this.program = new Program(pgherald, ['serve', ...this.args], { env: this.env });
+  }
+
+  get pid() {
+    return this.program.pid;
+  }
+
+  get running() {
+    return this.program.running;
+  }
+
+  log() {
+    return this.earlierLogs + this.program.output();
+  }
+
+  url(path = PATH) {
+    return `ws://127.0.0.1:${this.port}${path}`;
+  }
+
+  /** Pids of its worker processes; none when it has a single process. */
+  workers() {
+    return childrenOf(this.pid);
+  }
+
+  /** Resident memory of all its processes, in bytes, shared pages counted once. */
+  memory() {
+    return [this.pid, ...this.workers()]
+      .map((pid) => Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024)
+      .reduce((a, b) => a + b, 0);
+  }
+
+  async ready(timeout_ms = 15_000) {
+    await eventually('the relay to be ready', async () => {
+      if (!this.running) throw new Error(`it ended: ${JSON.stringify(this.program.status)}\n${this.log().slice(-3000)}`);
+      return (await this.get('/readyz')).status === 200;
+    }, timeout_ms).catch((error) => {
+      throw new Error(`${error.message}\nits log ends:\n${this.log().slice(-3000)}`);
+    });
+    this.wasReady = true;
+  }
+
+  /** A plain HTTP request; `{status, headers, body}`. */
+  get(path, { method = 'GET', headers = {} } = {}) {
+    return new Promise((resolve, reject) => {
+      const request = http.request({ host: '127.0.0.1', port: this.port, path, method, headers, agent: false }, (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk) => (body += chunk));
+        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
+        response.on('error', reject);
+      });
+      request.on('error', reject);
+      request.setTimeout(5_000, () => request.destroy(new Error(`${method} ${path}: no answer in 5 s`)));
+      request.end();
+    });
+  }
+
+  /** SIGTERM; it must end by itself, with exit status 0. */
+  async stop() {
+    if (!this.running) return;
+    const workers = this.workers();
+    this.program.signal('SIGTERM');
+    const status = await this.program.end(15_000).catch((error) => {
+      this.program.signal('SIGKILL');
+      workers.forEach(killIfOurs);
+      throw error;
+    });
+    assert.deepEqual(status, { code: 0, signal: null }, `the relay's end after SIGTERM; its log ends:\n${this.log().slice(-3000)}`);
+    await goneAll(workers);
+  }
+
+  /** SIGKILL: what a crash of the machine's memory killer looks like. */
+  async kill() {
+    const workers = this.workers();
+    const forget = onExit(() => workers.forEach(killIfOurs));
+    this.killed = true;
+    this.program.signal('SIGKILL');
+    await this.program.end();
+    await goneAll(workers).finally(() => {
+      workers.forEach(killIfOurs);
+      forget();
+    });
+  }
+
+  /** Starts it again on the same port. */
+  async again() {
+    this.earlierLogs += this.program.output();
+    this.boot();
+    await this.ready();
+  }
+
+  /** The end of a test file: stop it and hold its log against the promises. */
+  async finish() {
+    await this.stop();
+    if (this.wasReady) assertLogLines(this.log());
+    assertNoSecrets(this.log());
+  }
+}
+
+async function goneAll(pids) {
+  await eventually('the workers to end with their supervisor', () => pids.every((pid) => !isOurs(pid)), 5_000);
+}
+
+function isOurs(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(pgherald);
+  } catch {
+    return false;
+  }
+}
+
+function killIfOurs(pid) {
+  if (isOurs(pid)) process.kill(pid, 'SIGKILL');
+}
+
+/** One event a line: logfmt with the fixed first fields. A sanitizer's report is no event. */
+export function assertLogLines(log) {
+  const odd = log.split('\n').filter((line) => line !== '' && !/^time=\S+Z level=(error|warn|info|debug) event=[a-z0-9_]+( |$)/.test(line));
+  assert.deepEqual(odd.slice(0, 20), [], 'lines of the log that are not events');
+}
+
+/** No token, no query string, no payload. */
+export function assertNoSecrets(log) {
+  const secrets = [
+    /dummy-jwt-for-(?!\{)/, /eyJ[A-Za-z0-9_-]{8}/, /[?&](token|cursor)=/, new RegExp(CANARY), /s3cret/,
+    /AddressSanitizer|LeakSanitizer|runtime error:/,
+  ];
+  const leaks = log.split('\n').filter((line) => secrets.some((secret) => secret.test(line)));
+  assert.deepEqual(leaks.slice(0, 5), [], 'lines of the log with a token, a query string or a payload');
+}

@@ -1,0 +1,227 @@
+// What is bounded: rate, connections, the bytes kept for a client that does not
+// read; and the heartbeat that finds the dead. At the limit, below and above.
+import { after, before, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { Client, connect, devToken, Mirror, outcome } from './lib/client.mjs';
+import { Cluster } from './lib/postgres.mjs';
+import { startRelay } from './lib/relay.mjs';
+import { eventually, sleep, within } from './lib/wait.mjs';
+
+describe('limits', () => {
+  let cluster;
+  let db;
+  before(async () => {
+    cluster = await Cluster.start();
+    db = await cluster.database();
+  });
+  after(() => cluster?.end());
+
+  describe('rate', () => {
+    let relay;
+    before(async () => (relay = await startRelay(db, { HERALD_RATE_LIMIT: '5/s:10' })));
+
+    it('a burst within the limit is answered', async () => {
+      const tab = await connect(relay, 'alice');
+      for (let i = 0; i < 10; i += 1) tab.send({ type: 'ping' });
+      await tab.take(10, 'pong');
+      assert.deepEqual(tab.left('error'), []);
+    });
+
+    it('beyond it comes one error that says when to come back, then 4029', async () => {
+      const tab = await connect(relay, 'alice');
+      for (let i = 0; i < 60; i += 1) tab.send({ type: 'ping' });
+      const error = await tab.next('error');
+      assert.equal(error.code, 'rate_limited');
+      assert.ok(error.retry_after_ms > 0 && error.retry_after_ms <= 2_000, String(error.retry_after_ms));
+      assert.equal((await tab.closed).code, 4029);
+      const pongs = tab.frames.filter((frame) => frame.type === 'pong').length;
+      assert.ok(pongs >= 10 && pongs <= 13, `${pongs} answered`);
+      assert.equal(tab.frames.filter((frame) => frame.type === 'error').length, 1);
+    });
+
+    it('a client that heeds the error stays', async () => {
+      const tab = await connect(relay, 'alice');
+      for (let i = 0; i < 11; i += 1) tab.send({ type: 'ping' });
+      const { retry_after_ms } = await tab.next('error');
+      await sleep(retry_after_ms + 1_000);
+      tab.send({ type: 'ping', ref: 'again' });
+      await tab.next('pong', (frame) => frame.ref === 'again');
+      assert.equal(tab.closing, null);
+    });
+
+    it('the rate itself is sustained for as long as one likes', async () => {
+      const tab = await connect(relay, 'alice');
+      for (let i = 0; i < 20; i += 1) {
+        await tab.ping();
+        await sleep(220);
+      }
+      assert.deepEqual(tab.left('error'), []);
+    });
+
+    it('frames that are no messages count too', async () => {
+      const tab = await connect(relay, 'alice');
+      for (let i = 0; i < 60; i += 1) tab.send('not JSON');
+      assert.equal((await tab.closed).code, 4029);
+    });
+
+    it('each connection has its own', async () => {
+      const [loud, quiet] = [await connect(relay, 'alice'), await connect(relay, 'alice')];
+      for (let i = 0; i < 60; i += 1) loud.send({ type: 'ping' });
+      await loud.closed;
+      await quiet.ping();
+    });
+  });
+
+  describe('connections', () => {
+    /** Dials one more; its close code, or 'connected' and the tab. */
+    async function dial(relay, user) {
+      const tab = new Client(relay, { token: devToken(user) });
+      return Promise.race([tab.next('connected').then(() => tab, () => tab.closed), tab.closed]);
+    }
+
+    it('HERALD_MAX_CONNECTIONS: the last one gets in, the next is closed with 1013, and a place is free again', async () => {
+      const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS: '3' });
+      const tabs = [];
+      for (let i = 0; i < 3; i += 1) tabs.push(await connect(relay, 'alice'));
+      assert.equal((await dial(relay, 'bob')).code, 1013);
+      assert.equal((await relay.get('/healthz')).status, 200);
+      await tabs[0].close();
+      await eventually('a free place', async () => (await dial(relay, 'bob')) instanceof Client);
+      await tabs[1].ping();
+    });
+
+    it('HERALD_MAX_CONNECTIONS_PER_USER: beyond it 4029, other users are free to come', async () => {
+      const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS_PER_USER: '2' });
+      const tabs = [await connect(relay, 'alice'), await connect(relay, 'alice')];
+      assert.equal((await dial(relay, 'alice')).code, 4029);
+      assert.ok((await dial(relay, 'bob')) instanceof Client);
+      await tabs[0].close();
+      await eventually('a free place', async () => (await dial(relay, 'alice')) instanceof Client);
+      await tabs[1].ping();
+    });
+
+    it('HERALD_MAX_CONNECTIONS_PER_IP: beyond it 1013 or 4029', async () => {
+      const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS_PER_IP: '2' });
+      await connect(relay, 'alice');
+      const second = await connect(relay, 'bob');
+      assert.ok([1013, 4029].includes((await dial(relay, 'alice')).code));
+      await second.close();
+      await eventually('a free place', async () => (await dial(relay, 'alice')) instanceof Client);
+    });
+  });
+
+  describe('heartbeat', { concurrency: true }, () => {
+    for (const workers of ['1', '2']) {
+      it(`the server pings, who answers stays, who does not is dropped after two missed (HERALD_WORKERS=${workers})`, async () => {
+        const relay = await startRelay(db, { HERALD_HEARTBEAT: '1', HERALD_WORKERS: workers });
+        const good = await connect(relay, 'alice');
+        assert.equal(good.welcome.heartbeat_interval, 1);
+        const mute = await connect(relay, 'alice', { socket: { autoPong: false } });
+        const start = Date.now();
+        await within(8_000, () => 'the end of the mute client', mute.closed);
+        const took = Date.now() - start;
+        assert.ok(took > 1_500 && took < 6_000, `dropped after ${took} ms`);
+        assert.ok(mute.pings >= 2, `${mute.pings} pings`);
+        await sleep(2_000);
+        assert.equal(good.closing, null);
+        assert.ok(good.pings >= 3, `${good.pings} pings`);
+        await good.ping();
+      });
+    }
+
+    it('a client that talks but never pongs is alive', async () => {
+      const relay = await startRelay(db, { HERALD_HEARTBEAT: '1' });
+      const tab = await connect(relay, 'alice', { socket: { autoPong: false } });
+      for (let i = 0; i < 14; i += 1) {
+        await sleep(400);
+        await tab.ping();
+      }
+      assert.equal(tab.closing, null);
+    });
+
+    it('a peer that vanished without a word is dropped', async () => {
+      const relay = await startRelay(db, { HERALD_HEARTBEAT: '1' });
+      const tab = await connect(relay, 'alice');
+      tab.socket._socket.pause(); // its kernel still acknowledges, it does not read
+      await eventually('the relay to say so', () => /event=session_closed/.test(relay.log()), 8_000);
+      tab.socket.terminate();
+    });
+  });
+
+  describe('a client that does not read', () => {
+    for (const workers of ['1', '2']) {
+      it(`others are unaffected, memory is bounded, and it is told the whole state afterwards (HERALD_WORKERS=${workers})`, async () => {
+        const relay = await startRelay(db, { HERALD_QUEUE_BYTES: '65536', HERALD_WORKERS: workers, HERALD_HEARTBEAT: '300' });
+        const user = await db.person();
+        const slow = await connect(relay, user);
+        const quick = await connect(relay, user);
+        const base = relay.memory();
+        slow.socket._socket.pause();
+        let peak = 0;
+        for (let i = 0; i < 40; i += 1) {
+          await db.sql(`insert into herald.notifications (user_id, title, message)
+                        select $1, 'n', repeat('m', 20000) from generate_series(1, 50)`, [`u-${user}`]);
+          await quick.take(50, 'new_notification');
+          peak = Math.max(peak, relay.memory());
+        }
+        assert.ok(peak - base < 24 * 1024 * 1024, `${Math.round((peak - base) / 1024)} kB more for 40 MB unread`);
+        const start = performance.now();
+        await quick.ping();
+        assert.ok(performance.now() - start < 500);
+        assert.equal(slow.closing, null, 'it is not closed for being slow');
+
+        slow.socket._socket.resume();
+        const told = await slow.next('resumed', undefined, 20_000);
+        assert.equal(told.resync, true);
+        const list = await slow.next('unread_notifications', undefined, 20_000);
+        assert.equal(list.count, 2000);
+        assert.ok(slow.frames.indexOf(told) < slow.frames.indexOf(list));
+        await db.notify(user, 'afterwards');
+        await slow.next('new_notification', (frame) => frame.notification.title === 'afterwards', 10_000);
+        await slow.ping();
+        const shown = slow.frames.reduce((state, frame) => state.apply(frame), new Mirror());
+        const table = await db.versions(user);
+        for (const [id, version] of Object.entries(shown.versions())) assert.equal(version, table[id]);
+        slow.socket.terminate();
+        quick.socket.terminate();
+      });
+    }
+
+    it('broadcasts it could not take are lost to it alone, no frame is torn', async () => {
+      const relay = await startRelay(db, { HERALD_QUEUE_BYTES: '65536', HERALD_HEARTBEAT: '300' });
+      const user = await db.person();
+      const [slow, quick] = [await connect(relay, user), await connect(relay, user)];
+      slow.socket._socket.pause();
+      for (let i = 0; i < 100; i += 1) {
+        await db.sql(`select herald.broadcast_to_user($1, json_build_object('type', 'load', 'n', $2::int, 'x', repeat('b', 200000)))`, [`u-${user}`, i]);
+      }
+      assert.deepEqual((await quick.take(100, 'load', undefined, 20_000)).map((frame) => frame.n), Array.from({ length: 100 }, (_, i) => i));
+      slow.socket._socket.resume();
+      await slow.next('resumed', undefined, 20_000);
+      await slow.settle(db, user, 10_000);
+      const seen = slow.frames.filter((frame) => frame.type === 'load').map((frame) => frame.n);
+      assert.ok(seen.length < 100);
+      assert.deepEqual(seen, Array.from({ length: seen.length }, (_, i) => i), 'a prefix, whole and in order');
+    });
+
+    it('a queue of one frame larger than the bound still gets the frame to who reads', async () => {
+      const relay = await startRelay(db, { HERALD_QUEUE_BYTES: '65536' });
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      await db.notify(user, 'big', { message: 'm'.repeat(900_000) });
+      const frame = await tab.next(null, (f) => f.type === 'new_notification' || f.type === 'unread_notifications', 10_000);
+      const { message } = frame.notification ?? frame.notifications[0];
+      assert.equal(message.length, 900_000);
+    });
+  });
+
+  it('HERALD_MAX_MESSAGE_BYTES is what it says', async () => {
+    const relay = await startRelay(db, { HERALD_MAX_MESSAGE_BYTES: '1024' });
+    const tab = await connect(relay, 'alice');
+    tab.send(`{"type":"ping"${' '.repeat(1024 - 15)}}`);
+    await tab.next('pong');
+    tab.send(`{"type":"ping"${' '.repeat(1025 - 15)}}`);
+    assert.equal((await tab.closed).code, 1009);
+    assert.equal(await outcome(relay, { token: devToken('alice') }), 'connected');
+  });
+});

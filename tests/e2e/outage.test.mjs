@@ -1,0 +1,243 @@
+// PostgreSQL restarted or crashed below a relay, a worker killed: clients stay
+// connected, everything committed before and after is seen, nothing else breaks.
+import { after, before, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { connect, devToken, Client, Mirror, readAll } from './lib/client.mjs';
+import { Cluster } from './lib/postgres.mjs';
+import { startRelay, spawnRelay } from './lib/relay.mjs';
+import { eventually, sleep } from './lib/wait.mjs';
+
+const mirrorOf = (tab) => tab.frames.reduce((state, frame) => state.apply(frame), new Mirror());
+
+for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
+  describe(`PostgreSQL goes away, HERALD_FEED=${feed} HERALD_WORKERS=${workers}`, () => {
+    let cluster;
+    let db;
+    let relay;
+    before(async () => {
+      cluster = await Cluster.start();
+      db = await cluster.database();
+      relay = await startRelay(db, { HERALD_FEED: feed, HERALD_WORKERS: String(workers) });
+    });
+    after(() => cluster?.end());
+
+    for (const how of ['fast', 'immediate']) {
+      it(`${how}: clients stay, rows committed before and after arrive`, async () => {
+        const user = await db.person();
+        const tabs = await Promise.all([1, 2, 3].map(() => connect(relay, user)));
+        await tabs[0].settle(db, user);
+        for (let i = 0; i < 10; i += 1) await db.notify(user, `before ${i}`);
+        await cluster.restart(how);
+        for (let i = 0; i < 10; i += 1) await db.notify(user, `after ${i}`);
+        for (const tab of tabs) {
+          await eventually('the tab to know all rows', () => mirrorOf(tab).rows.size === 20, 20_000)
+            .catch((error) => assert.fail(`${error.message}\n${tab.seen()}\n${relay.log().slice(-2000)}`));
+          assert.equal(tab.closing, null, 'the tab stayed connected');
+          assert.deepEqual(mirrorOf(tab).versions(), await db.versions(user));
+        }
+        await relay.ready();
+        for (const tab of tabs) await eventually('the exact count', () => tab.frames.filter((frame) => 'count' in frame).at(-1).count === 20);
+        const answer = await tabs[0].ask({ type: 'mark_read', notification_id: [...mirrorOf(tabs[0]).rows.keys()][0] });
+        assert.equal(answer.success, true);
+        await tabs[1].next('unread_count', (frame) => frame.count === 19);
+      });
+    }
+
+    it('changes of every kind made right before a crash are known afterwards', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      const ids = [];
+      for (let i = 0; i < 30; i += 1) ids.push(await db.notify(user, `n${i}`));
+      await tab.settle(db, user);
+      await db.sql('update herald.notifications set read_at = now() where id = any($1::uuid[])', [ids.slice(0, 10)]);
+      await db.sql('delete from herald.notifications where id = any($1::uuid[])', [ids.slice(20)]);
+      await cluster.restart('immediate');
+      const last = await db.notify(user, 'afterwards');
+      await tab.next('new_notification', (frame) => frame.notification.id === last, 20_000);
+      await tab.settle(db, user, 10_000);
+      const table = await db.versions(user);
+      await eventually('the state of the table', () => {
+        assert.deepEqual(mirrorOf(tab).versions(), table);
+        return true;
+      });
+    });
+
+    it('crash upon crash under load loses nothing', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      let writing = true;
+      const writers = Array.from({ length: 4 }, async () => {
+        while (writing) await db.notify(user, 'w').catch(() => sleep(50));
+      });
+      for (const how of ['immediate', 'fast', 'immediate']) {
+        await sleep(400);
+        await cluster.restart(how);
+      }
+      await sleep(300);
+      writing = false;
+      await Promise.all(writers);
+      await relay.ready();
+      await eventually('a settled tab', () => tab.settle(db, user, 3_000).then(() => true), 20_000);
+      assert.deepEqual(mirrorOf(tab).versions(), await db.versions(user));
+      assert.equal(tab.closing, null);
+    });
+
+    it('while it is away pings are answered, readiness says no, reads are told or wait', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      const id = await db.notify(user, 'x');
+      await tab.next('new_notification');
+      await cluster.stop('fast');
+      await eventually('/readyz to say no', async () => (await relay.get('/readyz')).status === 503);
+      assert.equal((await relay.get('/healthz')).status, 200);
+      await tab.ping();
+      for (const [i, question] of [{ type: 'get_unread' }, { type: 'mark_read', notification_id: id }, { type: 'mark_all_read' }].entries()) {
+        tab.send({ ...question, ref: `away${i}` });
+      }
+      const newcomer = new Client(relay, { token: devToken(user) });
+      await sleep(1_500);
+      if (newcomer.closing) assert.ok([1011, 1012, 1013].includes(newcomer.closing.code), `a newcomer may come again, not ${newcomer.closing.code}`);
+      await cluster.boot();
+      const answers = [];
+      for (let i = 0; i < 3; i += 1) answers.push(await tab.next(null, (frame) => frame.ref === `away${i}`, 20_000));
+      for (const answer of answers) {
+        if (answer.type === 'error') assert.equal(answer.code, 'unavailable');
+      }
+      await relay.ready();
+      if (answers[1].success || answers[2].type !== 'error') {
+        assert.equal(await db.unread(user), 0, 'an acknowledged mark_read is committed');
+      }
+      if (!newcomer.closing) await newcomer.next('connected', undefined, 20_000);
+      await tab.settle(db, user, 10_000);
+    });
+
+    it('every acknowledged mark_read is committed, also across a crash', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      const rows = await db.sql(`insert into herald.notifications (user_id, title)
+                                 select $1, 'n' from generate_series(1, 300) returning id::text`, [`u-${user}`]);
+      await tab.take(300, 'new_notification');
+      const crash = sleep(30).then(() => cluster.restart('immediate'));
+      for (const row of rows) {
+        tab.send({ type: 'mark_read', notification_id: row.id, ref: row.id });
+        await sleep(1);
+      }
+      await crash;
+      await relay.ready();
+      const answers = new Map();
+      while (answers.size < rows.length) {
+        const frame = await tab.next(null, (f) => f.ref !== undefined, 20_000);
+        answers.set(frame.ref, frame);
+      }
+      const unread = (await db.sql('select id::text from herald.notifications where user_id = $1 and read_at is null', [`u-${user}`])).map((row) => row.id);
+      const lies = unread.filter((id) => answers.get(id).success === true);
+      assert.deepEqual(lies, []);
+      for (const answer of answers.values()) {
+        if (!answer.success) assert.equal(answer.code, 'unavailable');
+      }
+    });
+
+    it('one lost connection of the relay is replaced without a client noticing', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      const count = `select count(*) from pg_stat_activity where usename = 'relay' and datname = current_database()`;
+      const all = await db.value(count);
+      const admin = await db.session('postgres');
+      await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'relay' and datname = current_database()`);
+      await admin.end();
+      await db.notify(user, 'x');
+      await tab.next('new_notification', undefined, 15_000);
+      await eventually('all its connections to be back', async () => (await db.value(count)) === all, 15_000);
+      await tab.ask({ type: 'get_unread' }, 15_000);
+      assert.equal(tab.closing, null);
+    });
+  });
+}
+
+describe('a worker is killed', () => {
+  let cluster;
+  let db;
+  let relay;
+  before(async () => {
+    cluster = await Cluster.start();
+    db = await cluster.database();
+    relay = await startRelay(db, { HERALD_WORKERS: '2' });
+  });
+  after(() => cluster?.end());
+
+  it('it is replaced, its clients can come back, the others notice nothing', async () => {
+    const user = await db.person();
+    const tabs = await Promise.all(Array.from({ length: 20 }, () => connect(relay, user)));
+    const workers = relay.workers();
+    assert.equal(workers.length, 2);
+    process.kill(workers[0], 'SIGKILL');
+    await eventually('the connections of the worker to end', () => tabs.some((tab) => tab.closing));
+    await db.notify(user, 'in between');
+    await eventually('a new worker', () => {
+      const now = relay.workers();
+      return now.length === 2 && !now.includes(workers[0]) && now.includes(workers[1]);
+    });
+    const others = tabs.filter((tab) => !tab.closing);
+    assert.ok(others.length > 0, 'the other worker had connections, and has them still');
+    for (const tab of others) await tab.next('new_notification');
+    const back = await Promise.all(Array.from({ length: 20 }, () => connect(relay, user)));
+    for (const tab of back) assert.equal(tab.welcome.unread_count, 1);
+    await db.notify(user, 'afterwards');
+    for (const tab of [...others, ...back]) await tab.next('new_notification', (frame) => frame.notification.title === 'afterwards');
+    const page = await readAll(back[0]);
+    assert.equal(page.length, 2);
+  });
+
+  it('again and again, and the relay still serves', async () => {
+    const user = await db.person();
+    for (let i = 0; i < 4; i += 1) {
+      process.kill(relay.workers()[i % 2], 'SIGKILL');
+      await eventually('two workers', () => relay.workers().length === 2);
+      await relay.ready();
+    }
+    const tab = await eventually('a tab', () => connect(relay, user).catch(() => null));
+    await db.notify(user, 'x');
+    await tab.next('new_notification');
+  });
+
+  it('a supervisor that is killed takes its workers along', async () => {
+    const other = await startRelay(db, { HERALD_WORKERS: '2' });
+    await other.kill(); // fails when a worker stays behind
+  });
+});
+
+describe('PostgreSQL is not there at the start', () => {
+  let cluster;
+  let db;
+  before(async () => {
+    cluster = await Cluster.start();
+    db = await cluster.database();
+  });
+  after(() => cluster?.end());
+
+  for (const workers of [1, 2]) {
+    it(`the relay waits, says so, and serves when it comes, HERALD_WORKERS=${workers}`, async () => {
+      const user = await db.person();
+      await cluster.stop('fast');
+      const relay = await spawnRelay(db, { HERALD_WORKERS: String(workers) });
+      await eventually('/healthz', async () => (await relay.get('/healthz')).status === 200);
+      assert.equal((await relay.get('/readyz')).status, 503);
+      await eventually('the log to say so', () => /level=(warn|error) .*(connect|No such file)/i.test(relay.log()));
+      assert.ok(relay.running);
+      await cluster.boot();
+      await relay.ready(20_000);
+      const tab = await connect(relay, user);
+      await db.notify(user, 'x');
+      await tab.next('new_notification');
+      await relay.stop();
+    });
+  }
+
+  it('SIGTERM ends it while it waits', async () => {
+    await cluster.stop('fast');
+    const relay = await spawnRelay(db);
+    await eventually('/healthz', async () => (await relay.get('/healthz')).status === 200);
+    await relay.stop();
+    await cluster.boot();
+  });
+});
