@@ -69,7 +69,8 @@ static json_t *decode_object(struct span part)
 }
 
 /* The key that must have signed a token with this header, and nothing else may. */
-static enum auth_result choose_key(const struct jwt_keys *keys, const json_t *header, const struct jwt_key **key)
+static enum auth_result choose_key(const struct jwt_keys *keys, const json_t *header,
+                                   const struct jwt_key **key)
 {
     const json_t *name = json_object_get(header, "alg");
     const json_t *kid = json_object_get(header, "kid");
@@ -204,7 +205,8 @@ enum auth_result auth_verify(const struct jwt_keys *keys, const struct auth_rule
 {
     struct parts parts;
     *claims = (struct auth_claims){0};
-    if (len == 0 || len > AUTH_TOKEN_MAX_BYTES || !is_made_of(token, len, "-_.") || !split(token, len, &parts))
+    if (len == 0 || len > AUTH_TOKEN_MAX_BYTES || !is_made_of(token, len, "-_.") ||
+        !split(token, len, &parts))
         return AUTH_MALFORMED;
 
     enum auth_result result = check_header(keys, &parts);
@@ -224,8 +226,8 @@ enum auth_result auth_verify_dev(const char *token, size_t len, struct auth_clai
     char json[AUTH_SUBJECT_MAX_BYTES + 32];
     size_t prefix = strlen(AUTH_DEV_PREFIX);
     *claims = (struct auth_claims){0};
-    if (len <= prefix || len > prefix + AUTH_USERNAME_MAX_BYTES || memcmp(token, AUTH_DEV_PREFIX, prefix) != 0 ||
-        !is_made_of(token + prefix, len - prefix, "._@-"))
+    if (len <= prefix || len > prefix + AUTH_USERNAME_MAX_BYTES ||
+        memcmp(token, AUTH_DEV_PREFIX, prefix) != 0 || !is_made_of(token + prefix, len - prefix, "._@-"))
         return AUTH_MALFORMED;
 
     memcpy(claims->subject, token + prefix, len - prefix); /* ends in NUL: claims was zero */

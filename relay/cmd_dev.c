@@ -63,6 +63,7 @@ static int options_read(int argc, char **argv, struct dev *dev)
                                           {0}};
     int letter;
     optind = 1;
+    opterr = 0;
     while ((letter = getopt_long(argc, argv, "h", names, NULL)) != -1) {
         switch (letter) {
         case 'l':
@@ -78,7 +79,9 @@ static int options_read(int argc, char **argv, struct dev *dev)
             fputs(help, stdout);
             return 0;
         default:
-            fputs("try pgherald dev --help\n", stderr);
+            fprintf(stderr,
+                    "pgherald dev: %s is no option here, or lacks its value\ntry pgherald dev --help\n",
+                    argv[optind - 1]);
             return 2;
         }
     }
@@ -117,7 +120,7 @@ static bool place_choose(struct dev *dev, char error[DEV_ERROR_BYTES])
     const char *why = NULL;
     dev->step = "choosing a port and a folder";
     if (dev->check) {
-        strcpy(dev->check_folder, "/tmp/pgherald-check-XXXXXX");
+        snprintf(dev->check_folder, sizeof dev->check_folder, "/tmp/pgherald-check-XXXXXX");
         if (!mkdtemp(dev->check_folder)) {
             dev->check_folder[0] = '\0';
             return dev_fail(error, "cannot make a folder in /tmp: %s", strerror(errno));
@@ -136,9 +139,9 @@ static bool place_choose(struct dev *dev, char error[DEV_ERROR_BYTES])
         return dev_fail(error, "--listen %s: %s", dev->listen, why);
     if (dev->check && dev->relay.address.is_unix)
         return dev_fail(error, "--check needs a TCP port");
-    if (strlen(dev->folder) >= sizeof dev->postgres.home)
+    if ((size_t)snprintf(dev->postgres.home, sizeof dev->postgres.home, "%s", dev->folder) >=
+        sizeof dev->postgres.home)
         return dev_fail(error, "the path %s is too long", dev->folder);
-    strcpy(dev->postgres.home, dev->folder);
     return dev_postgres_open_home(&dev->postgres, error) && dev_relay_port_check(&dev->relay.address, error);
 }
 
@@ -200,6 +203,8 @@ static bool relay_start(struct dev *dev, char error[DEV_ERROR_BYTES])
     setenv("HERALD_AUTH", "dev", 1);
     setenv("HERALD_DEV_PSQL", psql, 1);
     setenv("HERALD_DRAIN_SECONDS", "1", 0);
+    setenv("HERALD_WORKERS", "1", 0);
+    setenv("HERALD_MAX_CONNECTIONS", "1000", 0); /* fits the usual limit of open files */
     if (dev->check && (size_t)snprintf(dev->relay.log, sizeof dev->relay.log, "%s/relay.log",
                                        dev->postgres.home) >= sizeof dev->relay.log)
         return dev_fail(error, "the path %s is too long", dev->postgres.home);

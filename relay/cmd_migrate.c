@@ -42,6 +42,7 @@ static int options_read(int argc, char **argv, struct migrate_options *options)
                                           {0}};
     int letter;
     optind = 1;
+    opterr = 0;
     while ((letter = getopt_long(argc, argv, "h", names, NULL)) != -1) {
         switch (letter) {
         case 's':
@@ -57,7 +58,10 @@ static int options_read(int argc, char **argv, struct migrate_options *options)
             fputs(help, stdout);
             return 0;
         default:
-            fputs("try pgherald migrate --help\n", stderr);
+            fprintf(
+                stderr,
+                "pgherald migrate: %s is no option here, or lacks its value\ntry pgherald migrate --help\n",
+                argv[optind - 1]);
             return 2;
         }
     }

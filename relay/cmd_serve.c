@@ -13,6 +13,7 @@
 #include "jwt_keys.h"
 #include "listener.h"
 #include "log.h"
+#include "pg_link.h"
 #include "supervisor.h"
 #include "worker.h"
 
@@ -47,13 +48,16 @@ static int parse_options(int argc, char **argv, struct options *options)
                                           {0}};
     int name;
     *options = (struct options){.worker = -1};
+    opterr = 0;
     while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (name == 'h') {
             print_help();
             exit(EXIT_SUCCESS);
         }
-        if (name == '?')
+        if (name == '?') {
+            fprintf(stderr, "pgherald serve: what is `%s`? See pgherald serve --help\n", argv[optind - 1]);
             return 2;
+        }
         if (name == 'c')
             options->config_file = optarg;
         else if (name == 'p')
@@ -96,11 +100,12 @@ static int serve_all(struct config *config, struct jwt_keys **keys)
 {
     int sockets[SUPERVISOR_WORKERS_MAX];
     char error[LISTENER_ERROR_SIZE];
-    const char *why = "";
+    const char *unused;
     struct listen_address address;
-    if (!listen_address_parse(config->listen, &address, &why) ||
-        !listener_open(&address, sockets, config->workers, error)) {
-        log_error("cannot_listen", LOG_STR("why", *why ? why : error));
+    if (!listen_address_parse(config->listen, &address, &unused)) /* config_load() has checked it */
+        return CONFIG_EXIT_STATUS;
+    if (!listener_open(&address, sockets, config->workers, error)) {
+        log_error("cannot_listen", LOG_STR("why", error));
         return EXIT_FAILURE;
     }
     log_info("serving", LOG_STR("version", PGHERALD_VERSION), LOG_STR("listen", config->listen),
@@ -161,6 +166,12 @@ int cmd_serve(int argc, char **argv)
         return CONFIG_EXIT_STATUS;
     }
     log_open(config.log_level, config.log_format);
+    char why[LINK_WHY_SIZE];
+    if (!link_check_url(config.database_url, why)) {
+        log_error("bad_configuration", LOG_STR("variable", "HERALD_DATABASE_URL"), LOG_STR("why", why));
+        config_free(&config);
+        return CONFIG_EXIT_STATUS;
+    }
     if (options.print_config)
         config_print(stdout, &config);
     else

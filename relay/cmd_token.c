@@ -190,10 +190,11 @@ static int print_dev_token(const struct request *request)
     struct auth_claims claims;
     int len = snprintf(token, sizeof token, AUTH_DEV_PREFIX "%s", request->sub);
     if (auth_verify_dev(token, (size_t)len, &claims) != AUTH_OK)
-        return usage("with HERALD_AUTH=dev --sub must have 1 to 64 of these: letters, digits, . _ @ -; not", request->sub);
+        return usage("with HERALD_AUTH=dev --sub must have 1 to 64 of these: letters, digits, . _ @ -; not",
+                     request->sub);
     auth_claims_clear(&claims);
-    fputs("pgherald token: HERALD_AUTH is dev: this token proves nothing, never expires and works only with a relay "
-          "in dev mode\n",
+    fputs("pgherald token: HERALD_AUTH is dev: this token proves nothing, never expires and works only with "
+          "a relay in dev mode\n",
           stderr);
     return print_token(token);
 }
@@ -213,7 +214,8 @@ static bool refuse(char err[JWT_KEYS_ERROR_BYTES], const char *file, const char 
     return false;
 }
 
-static bool open_secret(struct signer *signer, const char *file, const char *kid, char err[JWT_KEYS_ERROR_BYTES])
+static bool open_secret(struct signer *signer, const char *file, const char *kid,
+                        char err[JWT_KEYS_ERROR_BYTES])
 {
     if (!jwt_keys_load(&signer->keys, signer->alg, file, err))
         return false;
@@ -256,7 +258,8 @@ static bool derive_public(struct signer *signer, const char *file, char err[JWT_
     EVP_PKEY *pkey = in ? PEM_read_bio_PrivateKey(in, NULL, no_password, NULL) : NULL;
     bool ok;
     if (!pkey)
-        ok = refuse(err, file, "no private key in PEM form without a password; RS and ES tokens need one as --key");
+        ok = refuse(err, file,
+                    "no private key in PEM form without a password; RS and ES tokens need one as --key");
     else if (!out || PEM_write_bio_PUBKEY(out, pkey) != 1)
         ok = refuse(err, file, "OpenSSL cannot take the public key out of it");
     else
@@ -268,7 +271,8 @@ static bool derive_public(struct signer *signer, const char *file, char err[JWT_
     return ok;
 }
 
-static bool open_private(struct signer *signer, const char *file, const char *kid, char err[JWT_KEYS_ERROR_BYTES])
+static bool open_private(struct signer *signer, const char *file, const char *kid,
+                         char err[JWT_KEYS_ERROR_BYTES])
 {
     signer->bytes = file_read_all(file, JWT_KEYS_FILE_BYTES, &signer->size);
     if (!signer->bytes)
@@ -300,8 +304,8 @@ static char *sign_token(const struct signer *signer, const struct request *reque
     ok = ok && (!request->issuer || jwt_add_grant(jwt, "iss", request->issuer) == 0);
     ok = ok && (!request->audience || jwt_add_grant(jwt, "aud", request->audience) == 0);
     ok = ok && (!signer->kid || jwt_add_header(jwt, "kid", signer->kid) == 0);
-    ok = ok && jwt_set_alg(jwt, jwt_str_alg(token_alg_name(signer->alg)), (const unsigned char *)signer->bytes,
-                           (int)signer->size) == 0;
+    ok = ok && jwt_set_alg(jwt, jwt_str_alg(token_alg_name(signer->alg)),
+                           (const unsigned char *)signer->bytes, (int)signer->size) == 0;
     if (ok)
         token = jwt_encode_str(jwt);
     jwt_free(jwt);
@@ -336,7 +340,8 @@ static int make_token(const struct config *cfg, struct request *request)
     if (cfg->auth == AUTH_MODE_DEV && !request->key_file)
         return print_dev_token(request);
     if (!request->key_file && !cfg->jwt_key_file)
-        return fail(CONFIG_EXIT_STATUS, "there is no key to sign with: set HERALD_JWT_KEY_FILE or give --key FILE");
+        return fail(CONFIG_EXIT_STATUS,
+                    "there is no key to sign with: set HERALD_JWT_KEY_FILE or give --key FILE");
     if (!request->issuer)
         request->issuer = cfg->jwt_issuer;
     if (!request->audience)

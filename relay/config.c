@@ -16,7 +16,7 @@
 #define NAME_PREFIX "HERALD_"
 #define SOURCE_DEFAULT 0
 #define SOURCE_ENVIRONMENT (-1)
-#define SUGGEST_MAX_DISTANCE 4
+#define SUGGEST_MAX_DISTANCE 3
 #define NAME_MAX_BYTES 63
 
 /* Where a value is being read from, for errors. */
@@ -115,14 +115,27 @@ static size_t edit_distance(const char *from, const char *to)
     return row[width];
 }
 
+/* True if one begins like the other, by more than the prefix that all have: HERALD_RATE. */
+static bool begin_alike(const char *a, const char *b)
+{
+    size_t len = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+    return len > strlen(NAME_PREFIX) + 2 && strncmp(a, b, len) == 0;
+}
+
+/* The name that was probably meant, or NULL. */
 static const char *suggest(const char *name)
 {
     const char *best = NULL;
     size_t best_distance = SUGGEST_MAX_DISTANCE + 1;
-    for (size_t i = 0; i < config_table_size && strlen(name) <= NAME_MAX_BYTES; i++) {
-        size_t distance = edit_distance(name, config_table[i].name);
+    if (strlen(name) > NAME_MAX_BYTES)
+        return NULL;
+    for (size_t i = 0; i < config_table_size; i++) {
+        const char *candidate = config_table[i].name;
+        size_t distance = edit_distance(name, candidate);
+        if (begin_alike(name, candidate))
+            distance = 1;
         if (distance < best_distance && !config_table[i].internal) {
-            best = config_table[i].name;
+            best = candidate;
             best_distance = distance;
         }
     }
@@ -135,10 +148,10 @@ static bool fail_unknown(struct config_error *err, const char *name, const struc
     const char *meant = suggest(name);
     describe_source(source, where, sizeof where);
     if (meant)
-        return fail(err, name, "%.*s in %s is not a variable of pgherald; did you mean %s?", NAME_MAX_BYTES, name, where,
-                    meant);
-    return fail(err, name, "%.*s in %s is not a variable of pgherald; pgherald serve --help lists them", NAME_MAX_BYTES,
-                name, where);
+        return fail(err, name, "%.*s in %s is not a variable of pgherald; did you mean %s?", NAME_MAX_BYTES,
+                    name, where, meant);
+    return fail(err, name, "%.*s in %s is not a variable of pgherald; pgherald serve --help lists them",
+                NAME_MAX_BYTES, name, where);
 }
 
 static bool find_option(const char *name, size_t *index)
@@ -182,7 +195,8 @@ static bool load_line(struct config *cfg, char *line, const struct source *sourc
     return set_value(cfg, index, value, source, err);
 }
 
-static bool load_lines(struct config *cfg, char *text, size_t size, const char *file, struct config_error *err)
+static bool load_lines(struct config *cfg, char *text, size_t size, const char *file,
+                       struct config_error *err)
 {
     struct source source = {.file = file};
     char *end = text + size;
@@ -236,7 +250,7 @@ static bool is_service_link(const char *name, size_t len, const char *value)
 static bool load_environment(struct config *cfg, char *const envp[], struct config_error *err)
 {
     const struct source source = {.file = NULL};
-    for (; *envp; envp++) {
+    for (; envp && *envp; envp++) {
         const char *equals = strchr(*envp, '=');
         char name[NAME_MAX_BYTES + 1];
         size_t index = 0;
@@ -293,16 +307,17 @@ bool config_check_serve(const struct config *cfg, struct config_error *err)
     const char *why;
     *err = (struct config_error){0};
     if (cfg->auth == AUTH_MODE_JWT && !cfg->jwt_key_file)
-        return fail(err, "HERALD_JWT_KEY_FILE",
-                    "HERALD_JWT_KEY_FILE is not set, but HERALD_AUTH=jwt needs the key that verifies tokens; to try "
-                    "pgherald out on this machine set HERALD_AUTH=dev");
+        return fail(
+            err, "HERALD_JWT_KEY_FILE",
+            "HERALD_JWT_KEY_FILE is not set, but HERALD_AUTH=jwt needs the key that verifies tokens; to try "
+            "pgherald out on this machine set HERALD_AUTH=dev");
     if (cfg->auth != AUTH_MODE_DEV || cfg->allow_dev_auth)
         return true;
     if (listen_address_parse(cfg->listen, &address, &why) && (address.is_unix || address.is_loopback))
         return true;
     return fail(err, "HERALD_AUTH",
-                "HERALD_AUTH=dev lets anybody be anybody, so HERALD_LISTEN must be on loopback or unix:/path, not %s; "
-                "HERALD_ALLOW_DEV_AUTH=yes allows it all the same",
+                "HERALD_AUTH=dev lets anybody be anybody, so HERALD_LISTEN must be on loopback or "
+                "unix:/path, not %s; HERALD_ALLOW_DEV_AUTH=yes allows it all the same",
                 cfg->listen);
 }
 

@@ -47,7 +47,7 @@ struct config {
     char *dev_psql; /* internal: the psql line the demo page shows */
 
     /* Where each value came from, for config_print(). */
-    char *file;                           /* the file read, or NULL */
+    char *file;                          /* the file read, or NULL */
     int source_line[CONFIG_MAX_OPTIONS]; /* 0 default, -1 environment, else line of file */
 };
 
@@ -56,9 +56,9 @@ struct config_error {
     char message[1024]; /* one line: variable, value, what is allowed, where it was set */
 };
 
-/* Reads file (or none: NULL), then envp over it; each value is checked, secrets never appear in
- * err. Unknown HERALD_* names are errors. False: err is filled and cfg is all zero. On success the
- * caller ends with config_free(). Does not ask for what only the relay needs: config_check_serve(). */
+/* Reads file (or none: NULL), then envp (or none: NULL) over it; each value is checked, secrets never appear
+ * in err. Unknown HERALD_* names are errors. False: err is filled and cfg is all zero. On success the caller
+ * ends with config_free(). Does not ask for what only the relay needs: config_check_serve(). */
 bool config_load(struct config *cfg, const char *file, char *const envp[], struct config_error *err);
 void config_free(struct config *cfg);
 

@@ -31,13 +31,48 @@ static char *text_take(struct text *text)
 static bool is_public_name(const char *name, size_t len)
 {
     static const char *const names[] = {
-        "host", "hostaddr", "port", "dbname", "user", "service", "passfile", "options", "application_name",
-        "fallback_application_name", "client_encoding", "connect_timeout", "target_session_attrs",
-        "load_balance_hosts", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
-        "tcp_user_timeout", "replication", "require_auth", "channel_binding", "gssencmode", "krbsrvname", "gsslib",
-        "gssdelegation", "requirepeer", "requiressl", "sslmode", "sslnegotiation", "sslcompression", "sslsni",
-        "sslcert", "sslkey", "sslcertmode", "sslrootcert", "sslcrl", "sslcrldir", "ssl_min_protocol_version",
-        "ssl_max_protocol_version", "min_protocol_version", "max_protocol_version",
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "service",
+        "passfile",
+        "options",
+        "application_name",
+        "fallback_application_name",
+        "client_encoding",
+        "connect_timeout",
+        "target_session_attrs",
+        "load_balance_hosts",
+        "keepalives",
+        "keepalives_idle",
+        "keepalives_interval",
+        "keepalives_count",
+        "tcp_user_timeout",
+        "replication",
+        "require_auth",
+        "channel_binding",
+        "gssencmode",
+        "krbsrvname",
+        "gsslib",
+        "gssdelegation",
+        "requirepeer",
+        "requiressl",
+        "sslmode",
+        "sslnegotiation",
+        "sslcompression",
+        "sslsni",
+        "sslcert",
+        "sslkey",
+        "sslcertmode",
+        "sslrootcert",
+        "sslcrl",
+        "sslcrldir",
+        "ssl_min_protocol_version",
+        "ssl_max_protocol_version",
+        "min_protocol_version",
+        "max_protocol_version",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
@@ -151,4 +186,3 @@ char *config_mask_database_url(const char *url)
         mask_keywords(text.stream, url);
     return text_take(&text);
 }
-

@@ -112,7 +112,7 @@ void config_help_markdown(FILE *out)
         if (option->internal)
             continue;
         config_describe_allowed(option, allowed, sizeof allowed);
-        fprintf(out, "| `%s` | %s%s%s | %s | %s | %s |\n", option->name, tick, default_text(option), tick, allowed,
-                option->reloadable ? "yes" : "", option->help);
+        fprintf(out, "| `%s` | %s%s%s | %s | %s | %s |\n", option->name, tick, default_text(option), tick,
+                allowed, option->reloadable ? "yes" : "", option->help);
     }
 }

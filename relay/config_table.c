@@ -32,8 +32,8 @@ const struct config_option config_table[] = {
      AT(auth),
      .fallback = "jwt",
      .words = auth_words,
-     .help = "How users prove who they are. dev accepts dummy-jwt-for-{username} from anybody: only for trying out, "
-             "and refused unless HERALD_LISTEN is on loopback or a unix socket."},
+     .help = "How users prove who they are. dev accepts dummy-jwt-for-{username} from anybody: only for "
+             "trying out, and refused unless HERALD_LISTEN is on loopback or a unix socket."},
     {.name = "HERALD_ALLOW_DEV_AUTH",
      .type = CONFIG_SWITCH,
      AT(allow_dev_auth),
@@ -45,13 +45,15 @@ const struct config_option config_table[] = {
      .fallback = "HS256",
      .words = alg_words,
      .reloadable = true,
-     .help = "The one algorithm a token may be signed with. A key of a JWK set that names its own keeps that."},
+     .help =
+         "The one algorithm a token may be signed with. A key of a JWK set that names its own keeps that."},
     {.name = "HERALD_JWT_KEY_FILE",
      .type = CONFIG_TEXT,
      AT(jwt_key_file),
      .reloadable = true,
-     .help = "File with the key that verifies tokens: a secret of at least 32 bytes (HS…), a public key as PEM "
-             "(RS…, ES…), or a JWK set with several keys for rotation."},
+     .help =
+         "File with the key that verifies tokens: a secret of at least 32 bytes (HS…), a public key as PEM "
+         "(RS…, ES…), or a JWK set with several keys for rotation."},
     {.name = "HERALD_JWT_ISSUER",
      .type = CONFIG_TEXT,
      AT(jwt_issuer),
@@ -70,15 +72,15 @@ const struct config_option config_table[] = {
      .fallback = "close",
      .words = reject_words,
      .reloadable = true,
-     .help = "How a token in the request is refused: close accepts the WebSocket and closes it with 4000 or 4001, which "
-             "a browser can read; http answers 403."},
+     .help = "How a token in the request is refused: close accepts the WebSocket and closes it with 4000 or "
+             "4001, which a browser can read; http answers 403."},
     {.name = "HERALD_ALLOWED_ORIGINS",
      .type = CONFIG_ORIGINS,
      AT(allowed_origins),
      .means = "same host only",
      .reloadable = true,
-     .help = "Origins whose pages may connect, separated by spaces or commas, for example https://app.example.org; "
-             "* allows all."},
+     .help = "Origins whose pages may connect, separated by spaces or commas, for example "
+             "https://app.example.org; * allows all."},
     {.name = "HERALD_WORKERS",
      .type = CONFIG_NUMBER,
      AT(workers),
@@ -92,8 +94,8 @@ const struct config_option config_table[] = {
      AT(feed),
      .fallback = "notify",
      .words = feed_words,
-     .help = "How the relay learns of changes: notify sleeps until PostgreSQL rings; poll asks all the time and costs "
-             "writers nothing."},
+     .help = "How the relay learns of changes: notify sleeps until PostgreSQL rings; poll asks all the time "
+             "and costs writers nothing."},
     {.name = "HERALD_MAX_CONNECTIONS",
      .type = CONFIG_NUMBER,
      AT(max_connections),
@@ -178,7 +180,8 @@ const struct config_option config_table[] = {
 
 const size_t config_table_size = sizeof config_table / sizeof config_table[0];
 
-_Static_assert(sizeof config_table / sizeof config_table[0] <= CONFIG_MAX_OPTIONS, "raise CONFIG_MAX_OPTIONS");
+_Static_assert(sizeof config_table / sizeof config_table[0] <= CONFIG_MAX_OPTIONS,
+               "raise CONFIG_MAX_OPTIONS");
 _Static_assert(sizeof(enum auth_mode) == sizeof(int) && sizeof(enum token_alg) == sizeof(int) &&
                    sizeof(enum log_level) == sizeof(int) && sizeof(enum feed_mode) == sizeof(int),
                "words are stored through an int");
@@ -219,7 +222,8 @@ void config_describe_allowed(const struct config_option *option, char *out, size
         snprintf(out, size, "yes or no");
         break;
     case CONFIG_RATE:
-        snprintf(out, size, "messages per second and burst, each from 1 to %d, for example 20/s:40", option->max);
+        snprintf(out, size, "messages per second and burst, each from 1 to %d, for example 20/s:40",
+                 option->max);
         break;
     }
 }

@@ -20,9 +20,9 @@ enum config_type {
 struct config_option {
     const char *name;
     enum config_type type;
-    size_t offset;         /* of the member in struct config */
-    const char *fallback;  /* the default as one would write it; NULL: unset */
-    const char *means;     /* what no value, or a default of 0, stands for; NULL: nothing to add */
+    size_t offset;        /* of the member in struct config */
+    const char *fallback; /* the default as one would write it; NULL: unset */
+    const char *means;    /* what no value, or a default of 0, stands for; NULL: nothing to add */
     int min;
     int max;
     const char *const *words; /* NULL-terminated, in the order of the enum */
@@ -40,7 +40,8 @@ void config_describe_allowed(const struct config_option *option, char *out, size
 
 /* Puts a value into its member; false, and cfg unchanged but for a rate, if it is not allowed. Then
  * *why may have been pointed at a more exact text than config_describe_allowed() gives (static). */
-bool config_value_set(struct config *cfg, const struct config_option *option, const char *value, const char **why);
+bool config_value_set(struct config *cfg, const struct config_option *option, const char *value,
+                      const char **why);
 
 bool config_value_equal(const struct config *a, const struct config *b, const struct config_option *option);
 

@@ -20,7 +20,8 @@ static char **text_member(const struct config *cfg, const struct config_option *
 
 static bool is_text_type(enum config_type type)
 {
-    return type == CONFIG_TEXT || type == CONFIG_DATABASE_URL || type == CONFIG_LISTEN || type == CONFIG_ORIGINS;
+    return type == CONFIG_TEXT || type == CONFIG_DATABASE_URL || type == CONFIG_LISTEN ||
+           type == CONFIG_ORIGINS;
 }
 
 /* Bytes of a member that is neither text nor a rate. */
@@ -114,7 +115,8 @@ static bool is_origin(const char *origin)
         return len > 0;
     if (host[len] != ':' || !parse_number(host + len + 1, strlen(host + len + 1), 1, 65535, &port))
         return false;
-    return !(port == 443 && strncmp(origin, "https:", 6) == 0) && !(port == 80 && strncmp(origin, "http:", 5) == 0);
+    return !(port == 443 && strncmp(origin, "https:", 6) == 0) &&
+           !(port == 80 && strncmp(origin, "http:", 5) == 0);
 }
 
 static bool set_origins(struct config *cfg, const struct config_option *option, const char *value)
@@ -126,7 +128,8 @@ static bool set_origins(struct config *cfg, const struct config_option *option, 
     char *rest = NULL;
     size_t len = 0;
     bool ok = true;
-    for (char *origin = strtok_r(list, separators, &rest); origin && ok; origin = strtok_r(NULL, separators, &rest)) {
+    for (char *origin = strtok_r(list, separators, &rest); origin && ok;
+         origin = strtok_r(NULL, separators, &rest)) {
         ok = is_origin(origin) || (strcmp(origin, "*") == 0 && strspn(value, " \t*") == strlen(value));
         len += (size_t)snprintf(out + len, size - len, "%s%s", len ? " " : "", origin);
     }
@@ -138,7 +141,8 @@ static bool set_origins(struct config *cfg, const struct config_option *option, 
     return ok;
 }
 
-bool config_value_set(struct config *cfg, const struct config_option *option, const char *value, const char **why)
+bool config_value_set(struct config *cfg, const struct config_option *option, const char *value,
+                      const char **why)
 {
     struct listen_address address;
     switch (option->type) {

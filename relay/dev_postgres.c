@@ -200,7 +200,9 @@ static bool sockets_make(struct dev_postgres *postgres, char error[DEV_ERROR_BYT
                 strlen(folder) + SOCKET_NAME_BYTES < DEV_SOCKETS_BYTES &&
                 strspn(folder, plain) == strlen(folder);
     postgres->sockets_temporary = !fits;
-    if (!fits && !mkdtemp(strcpy(folder, "/tmp/pgherald-XXXXXX")))
+    if (!fits)
+        snprintf(folder, sizeof folder, "/tmp/pgherald-XXXXXX");
+    if (!fits && !mkdtemp(folder))
         return dev_fail(error, "cannot make a folder in /tmp: %s", strerror(errno));
     snprintf(postgres->sockets, sizeof postgres->sockets, "%.*s", (int)sizeof postgres->sockets - 1, folder);
     return folder_make(postgres->sockets, 0700, &postgres->user, error);

@@ -19,7 +19,8 @@
 #include "pooler_check.h"
 
 enum {
-    SLICE_ROWS = 256,     /* handled in one loop turn */
+    SLICE_ROWS = 256,     /* handled in one loop turn, */
+    SLICE_BYTES = 262144, /* or so much of them */
     SAFETY_MS = 1000,     /* armed: look this often without a bell */
     PAUSE_FIRST_MS = 1,   /* not armed: between two looks, growing while nothing comes */
     PAUSE_LAST_MS = 10,
@@ -81,6 +82,7 @@ struct feed {
     uint32_t epoch;
     bool header_seen; /* of the running look */
     int rows;
+    size_t slice_bytes; /* handled in this loop turn */
     struct feed_header header; /* its text is in header_snapshot */
     char *header_snapshot;
 
@@ -170,6 +172,7 @@ static bool take_row(struct feed *feed, const PGresult *result)
     case FEED_ROW_CHANGE:
         change.cursor = feed->cursor;
         feed->rows++;
+        feed->slice_bytes += change.body.size;
         feed->sink.change(feed->sink.owner, &change);
         return true;
     case FEED_ROW_BAD:
@@ -405,10 +408,11 @@ static void hear_bells(struct feed *feed)
 static void take_slice(struct feed *feed)
 {
     const PGconn *conn = feed->link.conn;
+    feed->slice_bytes = 0;
     for (int left = SLICE_ROWS; feed->link.conn == conn && feed->link.state == LINK_UP; left--) {
         if (feed->step == STEP_NONE || feed->step == STEP_POOLER || PQisBusy(feed->link.conn))
             break;
-        if (!left)
+        if (!left || feed->slice_bytes > SLICE_BYTES)
             return; /* the idle watcher goes on */
         PGresult *result = PQgetResult(feed->link.conn);
         if (!result) {

@@ -64,7 +64,7 @@ struct frame *frame_new_text(const struct text *parts, size_t count)
 
 struct frame *frame_new_ping(void)
 {
-    return frame_new(OPCODE_PING, NULL, 0);
+    return frame_new(OPCODE_PING, &TEXT("alive?"), 1);
 }
 
 struct frame *frame_new_close(uint16_t code, const char *reason)

@@ -26,7 +26,7 @@ struct frame {
 
 /* Each returns a frame with one reference; memory that is not there ends the process. */
 struct frame *frame_new_text(const struct text *parts, size_t count); /* payload: the parts joined */
-struct frame *frame_new_ping(void);
+struct frame *frame_new_ping(void); /* with a payload: libwebsockets tells of no empty pong */
 struct frame *frame_new_close(uint16_t code, const char *reason);
 struct frame *frame_from_wire(const uint8_t *bytes, size_t size); /* copies a finished frame */
 

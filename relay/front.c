@@ -142,6 +142,9 @@ static unsigned refuse_handshake(struct lws *wsi)
     char value[512], host[256];
     if (strcmp(header(wsi, WSI_TOKEN_GET_URI, value, sizeof(value)), ENDPOINT) != 0)
         return HTTP_STATUS_NOT_FOUND;
+    /* RFC 6455 §4.2.1: libwebsockets 4.1 lets a handshake without a version pass. */
+    if (strcmp(header(wsi, WSI_TOKEN_VERSION, value, sizeof(value)), "13") != 0)
+        return HTTP_STATUS_BAD_REQUEST;
     header(wsi, WSI_TOKEN_HOST, host, sizeof(host));
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) &&
         !origin_allowed(config->allowed_origins, header(wsi, WSI_TOKEN_ORIGIN, value, sizeof(value)), host))
@@ -164,7 +167,9 @@ static int check_handshake(struct lws *wsi)
 static void established(struct lws *wsi)
 {
     char buffer[AUTH_TOKEN_MAX_BYTES + 16];
-    struct session *session = session_open(front_of(wsi)->relay, wsi);
+    char address[64] = "";
+    lws_get_peer_simple(wsi, address, sizeof(address));
+    struct session *session = session_open(front_of(wsi)->relay, wsi, address);
     lws_set_opaque_user_data(wsi, session);
     struct text token = handshake_token(wsi, buffer, sizeof(buffer));
     bool given = token.size || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);

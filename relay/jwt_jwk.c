@@ -31,7 +31,8 @@ static void bytes_clear(struct bytes *bytes)
     *bytes = (struct bytes){0};
 }
 
-static bool read_bytes(const json_t *jwk, const char *member, struct bytes *out, char err[JWT_KEYS_ERROR_BYTES])
+static bool read_bytes(const json_t *jwk, const char *member, struct bytes *out,
+                       char err[JWT_KEYS_ERROR_BYTES])
 {
     const json_t *value = json_object_get(jwk, member);
     size_t len = json_string_length(value);
@@ -95,7 +96,8 @@ static EVP_PKEY *rsa_from_numbers(const struct bytes *n, const struct bytes *e)
     BIGNUM *modulus = BN_bin2bn(n->data, (int)n->size, NULL);
     BIGNUM *exponent = BN_bin2bn(e->data, (int)e->size, NULL);
     EVP_PKEY *pkey = NULL;
-    if (builder && modulus && exponent && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
+    if (builder && modulus && exponent &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
         pkey = pkey_from_params("RSA", builder);
     BN_free(modulus);
@@ -107,19 +109,23 @@ static EVP_PKEY *rsa_from_numbers(const struct bytes *n, const struct bytes *e)
 static EVP_PKEY *ec_from_point(const struct token_curve *curve, const struct bytes *x, const struct bytes *y)
 {
     unsigned char point[1 + 2 * COORDINATE_MAX_BYTES];
-    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     EVP_PKEY *pkey = NULL;
+    if (!x->data || !y->data || x->size + y->size > sizeof point - 1)
+        return NULL;
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     point[0] = POINT_CONVERSION_UNCOMPRESSED;
     memcpy(point + 1, x->data, x->size);
     memcpy(point + 1 + x->size, y->data, y->size);
-    if (builder && OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve->group, 0) == 1 &&
+    if (builder &&
+        OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve->group, 0) == 1 &&
         OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + x->size + y->size) == 1)
         pkey = pkey_from_params("EC", builder);
     OSSL_PARAM_BLD_free(builder);
     return pkey;
 }
 
-static bool init_public(struct jwt_key *key, enum token_alg alg, EVP_PKEY *pkey, char err[JWT_KEYS_ERROR_BYTES])
+static bool init_public(struct jwt_key *key, enum token_alg alg, EVP_PKEY *pkey,
+                        char err[JWT_KEYS_ERROR_BYTES])
 {
     bool ok = pkey ? jwt_key_init_public(key, alg, pkey, err)
                    : jwt_key_fail(err, "the key is damaged: its numbers are not those of a public key");
@@ -127,7 +133,8 @@ static bool init_public(struct jwt_key *key, enum token_alg alg, EVP_PKEY *pkey,
     return ok;
 }
 
-static bool read_oct(struct jwt_key *key, enum token_alg alg, const json_t *jwk, char err[JWT_KEYS_ERROR_BYTES])
+static bool read_oct(struct jwt_key *key, enum token_alg alg, const json_t *jwk,
+                     char err[JWT_KEYS_ERROR_BYTES])
 {
     struct bytes k = {0};
     bool ok = read_bytes(jwk, "k", &k, err) && jwt_key_init_secret(key, alg, k.data, k.size, err);
@@ -135,7 +142,8 @@ static bool read_oct(struct jwt_key *key, enum token_alg alg, const json_t *jwk,
     return ok;
 }
 
-static bool read_rsa(struct jwt_key *key, enum token_alg alg, const json_t *jwk, char err[JWT_KEYS_ERROR_BYTES])
+static bool read_rsa(struct jwt_key *key, enum token_alg alg, const json_t *jwk,
+                     char err[JWT_KEYS_ERROR_BYTES])
 {
     struct bytes n = {0};
     struct bytes e = {0};
@@ -154,7 +162,8 @@ static bool check_curve(const struct token_curve *curve, const json_t *jwk, char
     return jwt_key_fail(err, "\"crv\" must be \"%s\" for its algorithm", curve->crv);
 }
 
-static bool read_ec(struct jwt_key *key, enum token_alg alg, const json_t *jwk, char err[JWT_KEYS_ERROR_BYTES])
+static bool read_ec(struct jwt_key *key, enum token_alg alg, const json_t *jwk,
+                    char err[JWT_KEYS_ERROR_BYTES])
 {
     const struct token_curve *curve = token_alg_curve(alg);
     struct bytes x = {0};
@@ -168,13 +177,15 @@ static bool read_ec(struct jwt_key *key, enum token_alg alg, const json_t *jwk, 
     return ok;
 }
 
-static bool read_material(struct jwt_key *key, enum token_alg alg, const json_t *jwk, char err[JWT_KEYS_ERROR_BYTES])
+static bool read_material(struct jwt_key *key, enum token_alg alg, const json_t *jwk,
+                          char err[JWT_KEYS_ERROR_BYTES])
 {
     if (token_alg_family(alg) == TOKEN_FAMILY_HMAC)
         return read_oct(key, alg, jwk, err);
     if (json_object_get(jwk, "d"))
         return jwt_key_fail(err, "it holds a private key (\"d\"); only public keys belong here");
-    return token_alg_family(alg) == TOKEN_FAMILY_RSA ? read_rsa(key, alg, jwk, err) : read_ec(key, alg, jwk, err);
+    return token_alg_family(alg) == TOKEN_FAMILY_RSA ? read_rsa(key, alg, jwk, err)
+                                                     : read_ec(key, alg, jwk, err);
 }
 
 static bool read_kid(struct jwt_key *key, const json_t *jwk, char err[JWT_KEYS_ERROR_BYTES])
@@ -189,18 +200,20 @@ static bool read_kid(struct jwt_key *key, const json_t *jwk, char err[JWT_KEYS_E
 }
 
 /* The algorithm of this key. *skip: it has one, and that is not one of ours. */
-static bool read_alg(const json_t *jwk, enum token_alg configured, const char *kty, enum token_alg *alg, bool *skip,
-                     char err[JWT_KEYS_ERROR_BYTES])
+static bool read_alg(const json_t *jwk, enum token_alg configured, const char *kty, enum token_alg *alg,
+                     bool *skip, char err[JWT_KEYS_ERROR_BYTES])
 {
     const json_t *name = json_object_get(jwk, "alg");
     *alg = configured;
-    if (name && !token_alg_parse(json_is_string(name) ? json_string_value(name) : "", json_string_length(name), alg)) {
+    if (name && !token_alg_parse(json_is_string(name) ? json_string_value(name) : "",
+                                 json_string_length(name), alg)) {
         *skip = true;
         return true;
     }
     if (strcmp(kty, family_kty(token_alg_family(*alg))) == 0)
         return true;
-    return name ? jwt_key_fail(err, "\"alg\" is %s, which does not go with \"kty\" %s", token_alg_name(*alg), kty)
+    return name ? jwt_key_fail(err, "\"alg\" is %s, which does not go with \"kty\" %s", token_alg_name(*alg),
+                               kty)
                 : jwt_key_fail(err, "it has no \"alg\", and the configured %s does not go with \"kty\" %s",
                                token_alg_name(*alg), kty);
 }
@@ -237,12 +250,14 @@ static bool check_kids(const struct jwt_keys *keys, char err[JWT_KEYS_ERROR_BYTE
     return true;
 }
 
-static bool add_set(struct jwt_keys *keys, enum token_alg alg, const json_t *set, char err[JWT_KEYS_ERROR_BYTES])
+static bool add_set(struct jwt_keys *keys, enum token_alg alg, const json_t *set,
+                    char err[JWT_KEYS_ERROR_BYTES])
 {
     size_t i;
     const json_t *jwk;
     if (json_array_size(set) > JWT_KEYS_MAX)
-        return jwt_key_fail(err, "it has %zu keys; at most %d are allowed", json_array_size(set), JWT_KEYS_MAX);
+        return jwt_key_fail(err, "it has %zu keys; at most %d are allowed", json_array_size(set),
+                            JWT_KEYS_MAX);
     json_array_foreach(set, i, jwk)
     {
         char reason[JWT_KEYS_ERROR_BYTES];
@@ -260,7 +275,8 @@ bool jwt_jwk_parse(struct jwt_keys *keys, enum token_alg alg, const char *json, 
     json_t *set = json_object_get(root, "keys");
     bool ok;
     if (!root)
-        return jwt_key_fail(err, "it starts like a JWK set but is not JSON (line %d): %s", where.line, where.text);
+        return jwt_key_fail(err, "it starts like a JWK set but is not JSON (line %d): %s", where.line,
+                            where.text);
     if (json_is_array(set))
         ok = add_set(keys, alg, set, err);
     else

@@ -85,8 +85,9 @@ bool jwt_key_init_secret(struct jwt_key *key, enum token_alg alg, const unsigned
         OSSL_PARAM_construct_end(),
     };
     if (size < JWT_KEYS_SECRET_MIN_BYTES)
-        return jwt_key_fail(err, "the secret has %zu bytes; at least %d are needed, made for example by: "
-                                 "openssl rand -base64 48",
+        return jwt_key_fail(err,
+                            "the secret has %zu bytes; at least %d are needed, made for example by: "
+                            "openssl rand -base64 48",
                             size, JWT_KEYS_SECRET_MIN_BYTES);
 
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
@@ -120,7 +121,8 @@ static bool check_strength(enum token_alg alg, EVP_PKEY *pkey, char err[JWT_KEYS
                             OPENSSL_RSA_MAX_MODULUS_BITS);
     }
     char group[64] = "";
-    if (EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 && strcmp(group, algs[alg].curve->group) == 0)
+    if (EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) == 1 &&
+        strcmp(group, algs[alg].curve->group) == 0)
         return true;
     return jwt_key_fail(err, "%s needs a key on curve %s; this one is on another curve", algs[alg].name,
                         algs[alg].curve->crv);
@@ -135,13 +137,15 @@ static bool check_values(EVP_PKEY *pkey, char err[JWT_KEYS_ERROR_BYTES])
     return ok || jwt_key_fail(err, "the key is damaged: its numbers are not those of a public key");
 }
 
-bool jwt_key_init_public(struct jwt_key *key, enum token_alg alg, EVP_PKEY *pkey, char err[JWT_KEYS_ERROR_BYTES])
+bool jwt_key_init_public(struct jwt_key *key, enum token_alg alg, EVP_PKEY *pkey,
+                         char err[JWT_KEYS_ERROR_BYTES])
 {
     bool ok = check_kind(alg, pkey, err) && check_strength(alg, pkey, err) && check_values(pkey, err);
     if (ok) {
         key->alg = alg;
         key->verify = EVP_MD_CTX_new();
-        ok = key->verify && EVP_DigestVerifyInit_ex(key->verify, NULL, algs[alg].digest, NULL, NULL, pkey, NULL) == 1;
+        ok = key->verify &&
+             EVP_DigestVerifyInit_ex(key->verify, NULL, algs[alg].digest, NULL, NULL, pkey, NULL) == 1;
         if (!ok)
             jwt_key_fail(err, "OpenSSL cannot verify %s with this key", algs[alg].name);
     }
@@ -182,8 +186,9 @@ static bool verify_hmac(const struct jwt_key *key, const void *data, size_t size
     unsigned char mac[EVP_MAX_MD_SIZE];
     size_t mac_size = 0;
     EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(key->mac);
-    bool ok = ctx && EVP_MAC_update(ctx, data, size) == 1 && EVP_MAC_final(ctx, mac, &mac_size, sizeof mac) == 1 &&
-              mac_size == sig_size && CRYPTO_memcmp(mac, sig, sig_size) == 0;
+    bool ok = ctx && EVP_MAC_update(ctx, data, size) == 1 &&
+              EVP_MAC_final(ctx, mac, &mac_size, sizeof mac) == 1 && mac_size == sig_size &&
+              CRYPTO_memcmp(mac, sig, sig_size) == 0;
     EVP_MAC_CTX_free(ctx);
     OPENSSL_cleanse(mac, sizeof mac);
     return ok;

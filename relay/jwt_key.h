@@ -34,7 +34,8 @@ bool jwt_key_init_secret(struct jwt_key *key, enum token_alg alg, const unsigned
                          char err[JWT_KEYS_ERROR_BYTES]);
 
 /* Refuses a key of another kind, on another curve or too short for alg. Borrows pkey. */
-bool jwt_key_init_public(struct jwt_key *key, enum token_alg alg, EVP_PKEY *pkey, char err[JWT_KEYS_ERROR_BYTES]);
+bool jwt_key_init_public(struct jwt_key *key, enum token_alg alg, EVP_PKEY *pkey,
+                         char err[JWT_KEYS_ERROR_BYTES]);
 
 void jwt_key_clear(struct jwt_key *key);
 
@@ -43,6 +44,7 @@ bool jwt_jwk_parse(struct jwt_keys *keys, enum token_alg alg, const char *json, 
                    char err[JWT_KEYS_ERROR_BYTES]);
 
 /* Writes err and returns false. */
-bool jwt_key_fail(char err[JWT_KEYS_ERROR_BYTES], const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool jwt_key_fail(char err[JWT_KEYS_ERROR_BYTES], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

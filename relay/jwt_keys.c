@@ -21,7 +21,8 @@ static size_t count_pem_blocks(const char *data, size_t size)
 {
     size_t count = 0;
     const char *end = data + size;
-    for (const char *at = data; (at = memmem(at, (size_t)(end - at), PEM_BEGIN, strlen(PEM_BEGIN))) != NULL; at++)
+    for (const char *at = data; (at = memmem(at, (size_t)(end - at), PEM_BEGIN, strlen(PEM_BEGIN))) != NULL;
+         at++)
         count++;
     return count;
 }
@@ -44,9 +45,11 @@ static bool parse_pem(struct jwt_keys *keys, enum token_alg alg, const char *dat
     if (count_pem_blocks(data, size) > 1)
         return jwt_key_fail(err, "it holds several PEM blocks; several keys belong in a JWK set");
     if (has_text(data, size, "PRIVATE KEY-----"))
-        return jwt_key_fail(err, "it holds a private key; the relay wants the public one: openssl pkey -pubout");
+        return jwt_key_fail(err,
+                            "it holds a private key; the relay wants the public one: openssl pkey -pubout");
     if (has_text(data, size, "CERTIFICATE-----"))
-        return jwt_key_fail(err, "it holds a certificate; take its key out with: openssl x509 -noout -pubkey");
+        return jwt_key_fail(err,
+                            "it holds a certificate; take its key out with: openssl x509 -noout -pubkey");
 
     BIO *bio = BIO_new_mem_buf(data, (int)size);
     EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL) : NULL;
@@ -80,17 +83,19 @@ static bool parse_any(struct jwt_keys *keys, enum token_alg alg, const char *dat
     if (data[first] == '{')
         return jwt_jwk_parse(keys, alg, data, size, err);
     if (pem && hmac)
-        return jwt_key_fail(err, "it is a PEM file, but %s needs a secret; set HERALD_JWT_ALG to RS256 or ES256",
+        return jwt_key_fail(err,
+                            "it is a PEM file, but %s needs a secret; set HERALD_JWT_ALG to RS256 or ES256",
                             token_alg_name(alg));
     if (hmac)
         return parse_secret(keys, alg, data, size, err);
     if (!pem)
-        return jwt_key_fail(err, "%s needs a public key as PEM or a JWK set; this is neither", token_alg_name(alg));
+        return jwt_key_fail(err, "%s needs a public key as PEM or a JWK set; this is neither",
+                            token_alg_name(alg));
     return parse_pem(keys, alg, data, size, err);
 }
 
-bool jwt_keys_parse(struct jwt_keys **keys, enum token_alg alg, const char *data, size_t size, const char *what,
-                    char err[JWT_KEYS_ERROR_BYTES])
+bool jwt_keys_parse(struct jwt_keys **keys, enum token_alg alg, const char *data, size_t size,
+                    const char *what, char err[JWT_KEYS_ERROR_BYTES])
 {
     char reason[JWT_KEYS_ERROR_BYTES];
     *keys = memory_zero(sizeof **keys);
@@ -101,7 +106,8 @@ bool jwt_keys_parse(struct jwt_keys **keys, enum token_alg alg, const char *data
     return jwt_key_fail(err, "%.120s: %.130s", what, reason);
 }
 
-bool jwt_keys_load(struct jwt_keys **keys, enum token_alg alg, const char *file, char err[JWT_KEYS_ERROR_BYTES])
+bool jwt_keys_load(struct jwt_keys **keys, enum token_alg alg, const char *file,
+                   char err[JWT_KEYS_ERROR_BYTES])
 {
     size_t size = 0;
     char *data = file_read_all(file, JWT_KEYS_FILE_BYTES, &size);

@@ -44,11 +44,12 @@ bool token_alg_parse(const char *name, size_t len, enum token_alg *alg);
  * for encryption and of kinds unknown here are skipped, as RFC 7517 section 5 wants; a weak,
  * damaged or private key is an error. On success *keys is the caller's, to be freed with
  * jwt_keys_free(); otherwise *keys is NULL and err says in one line what is wrong and what to do. */
-bool jwt_keys_load(struct jwt_keys **keys, enum token_alg alg, const char *file, char err[JWT_KEYS_ERROR_BYTES]);
+bool jwt_keys_load(struct jwt_keys **keys, enum token_alg alg, const char *file,
+                   char err[JWT_KEYS_ERROR_BYTES]);
 
 /* The same from memory; what names the source in errors. */
-bool jwt_keys_parse(struct jwt_keys **keys, enum token_alg alg, const char *data, size_t size, const char *what,
-                    char err[JWT_KEYS_ERROR_BYTES]);
+bool jwt_keys_parse(struct jwt_keys **keys, enum token_alg alg, const char *data, size_t size,
+                    const char *what, char err[JWT_KEYS_ERROR_BYTES]);
 void jwt_keys_free(struct jwt_keys *keys);
 
 size_t jwt_keys_count(const struct jwt_keys *keys);

@@ -37,16 +37,16 @@ static const char *check_ipv6(struct listen_address *out)
     struct in6_addr address;
     if (inet_pton(AF_INET6, out->host, &address) != 1)
         return "[address]:port, with an IPv6 address in the brackets";
-    out->is_loopback = IN6_IS_ADDR_LOOPBACK(&address) ||
-                       (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == 127);
+    out->is_loopback =
+        IN6_IS_ADDR_LOOPBACK(&address) || (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == 127);
     return NULL;
 }
 
 static bool is_host_name(const char *host)
 {
     size_t len = strlen(host);
-    return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == len && host[0] != '.' &&
-           host[0] != '-';
+    return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == len &&
+           host[0] != '.' && host[0] != '-';
 }
 
 static const char *check_host(struct listen_address *out)

@@ -61,8 +61,8 @@ static void explain(const struct listen_address *address, char error[LISTENER_ER
         remedy = "; ports below 1024 need CAP_NET_BIND_SERVICE";
     else if (errno == EADDRNOTAVAIL)
         remedy = "; no interface of this machine has this address";
-    snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s%s%s: %s%s", address->host,
-             address->is_unix ? "" : ":", address->port, strerror(errno), remedy);
+    snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s%s%s%s: %s%s", address->is_unix ? "unix:" : "",
+             address->host, address->is_unix ? "" : ":", address->port, strerror(errno), remedy);
 }
 
 static bool open_port(const struct listen_address *address, int *sockets, int count,

@@ -102,14 +102,13 @@ static void put_invalid_byte(struct line *line, unsigned char byte)
 static void put_quoted(struct line *line, const char *value, size_t len)
 {
     const unsigned char *s = (const unsigned char *)value;
-    size_t limit = len > LOG_VALUE_BYTES ? LOG_VALUE_BYTES : len;
     size_t at = 0;
 
     put(line, "\"", 1);
-    while (at < limit) {
+    while (at < len && at < LOG_VALUE_BYTES) {
         uint32_t code = 0;
         size_t step = utf8_char(s + at, len - at, &code);
-        if (at + step > limit)
+        if (at + step > LOG_VALUE_BYTES)
             break; /* the cut falls inside a character */
         if (step == 0)
             put_invalid_byte(line, s[at]);
@@ -188,11 +187,12 @@ static void put_time(struct line *line, int64_t wall_ms)
         size_t len = strftime(text, 24, "%Y-%m-%dT%H:%M:%S", &tm);
         snprintf(text + len, sizeof text - len, ".%03uZ", (unsigned)((uint64_t)wall_ms % 1000));
     }
-    put_field(line, &(struct log_field){.key = "time", .str = text, .len = strlen(text), .kind = LOG_KIND_STR});
+    put_field(line,
+              &(struct log_field){.key = "time", .str = text, .len = strlen(text), .kind = LOG_KIND_STR});
 }
 
-size_t log_line(char *out, size_t size, enum log_format format, enum log_level level, int64_t wall_ms, int64_t pid,
-                const char *event, const struct log_field *fields)
+size_t log_line(char *out, size_t size, enum log_format format, enum log_level level, int64_t wall_ms,
+                int64_t pid, const char *event, const struct log_field *fields)
 {
     static const char *const level_words[] = {"error", "warn", "info", "debug"};
     size_t cap = (size > LOG_LINE_BYTES ? LOG_LINE_BYTES : size) - TAIL_BYTES;

@@ -52,8 +52,8 @@ void log_write_fields(enum log_level level, const char *event, const struct log_
 /* The line alone, newline included, without I/O or clock: returns its length, never more than
  * min(size, LOG_LINE_BYTES); size is at least 256. Fields that do not fit are left out, and
  * truncated=1 says so. wall_ms is Unix time. Not NUL-terminated. */
-size_t log_line(char *out, size_t size, enum log_format format, enum log_level level, int64_t wall_ms, int64_t pid,
-                const char *event, const struct log_field *fields);
+size_t log_line(char *out, size_t size, enum log_format format, enum log_level level, int64_t wall_ms,
+                int64_t pid, const char *event, const struct log_field *fields);
 
 struct log_field log_field_str(const char *key, const char *value);
 struct log_field log_field_strn(const char *key, const char *value, size_t len);

@@ -51,6 +51,30 @@ static void disconnect(struct pg_link *link)
     link->conn = NULL;
 }
 
+/* libpq reads a port only when it connects. */
+static bool port_is_number(const PQconninfoOption *option)
+{
+    return strcmp(option->keyword, "port") != 0 || !option->val ||
+           strspn(option->val, "0123456789,") == strlen(option->val);
+}
+
+bool link_check_url(const char *database_url, char why[LINK_WHY_SIZE])
+{
+    if (!database_url)
+        return true;
+    PQconninfoOption *options = PQconninfoParse(database_url, NULL);
+    bool good = options != NULL;
+    snprintf(why, LINK_WHY_SIZE, "not a connection URL or keyword string of libpq "
+                                 "(postgresql://user@host:5432/database, or host=… dbname=…)");
+    for (const PQconninfoOption *option = options; good && option->keyword; option++) {
+        good = port_is_number(option);
+        if (!good)
+            snprintf(why, LINK_WHY_SIZE, "the port must be a number");
+    }
+    PQconninfoFree(options);
+    return good;
+}
+
 static void link_connect(struct pg_link *link);
 
 static void on_retry(uv_timer_t *timer)
@@ -107,6 +131,14 @@ void link_restart_for(struct pg_link *link, const PGresult *result)
 static void on_connect_timeout(uv_timer_t *timer)
 {
     link_restart(timer->data, "no connection in time");
+}
+
+/* What the server tells on the side would go to stderr as it is. */
+static void on_notice(void *owner, const PGresult *result)
+{
+    const struct pg_link *link = owner;
+    log_debug("database_notice", LOG_STR("link", link->name),
+              LOG_STR("message", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
 }
 
 static void connected(struct pg_link *link)
@@ -171,6 +203,7 @@ static void link_connect(struct pg_link *link)
     link->conn = PQconnectStartParams(names, values, 1);
     if (!link->conn)
         abort(); /* out of memory */
+    PQsetNoticeReceiver(link->conn, on_notice, link);
     uv_timer_start(&link->timer, on_connect_timeout, LINK_CONNECT_MS, 0);
     if (PQstatus(link->conn) == CONNECTION_BAD) {
         link_restart(link, PQerrorMessage(link->conn));

@@ -40,6 +40,9 @@ struct pg_link {
     char why[LINK_WHY_SIZE]; /* the last error, one line */
 };
 
+/* Whether libpq can read a URL or keyword string (NULL: its defaults); why never has a password. */
+bool link_check_url(const char *database_url, char why[LINK_WHY_SIZE]);
+
 void link_start(struct pg_link *link);
 /* Ends the connection, tells the owner, and tries again later. */
 void link_restart(struct pg_link *link, const char *why);

@@ -209,13 +209,14 @@ void sessions_tick(struct relay *relay)
 
 /* ---- life ---- */
 
-struct session *session_open(struct relay *relay, void *socket)
+struct session *session_open(struct relay *relay, void *socket, const char *address)
 {
     struct sessions *sessions = &relay->sessions;
     struct session *session = memory_zero(sizeof(*session));
     session->id = ++sessions->last_id;
     session->relay = relay;
     session->socket = socket;
+    session->peer = peers_enter(&sessions->peers, address);
     rate_start(&session->rate, clock_now_ms(), relay->config->rate_burst);
     HASH_ADD(hh, sessions->by_id, id, sizeof(session->id), session);
     sessions->count++;
@@ -224,6 +225,8 @@ struct session *session_open(struct relay *relay, void *socket)
         session_end(session, END_SHUTDOWN);
     else if (sessions->count > relay->config->max_connections)
         session_end(session, END_CAPACITY);
+    else if (session->peer && session->peer->count > relay->config->max_connections_per_ip)
+        session_end(session, END_ADDRESS_FULL);
     return session;
 }
 
@@ -276,6 +279,7 @@ void session_gone(struct session *session)
         DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
     wheel_remove(&sessions->wheel, &session->deadline);
     outbox_clear(&session->outbox, &sessions->pool);
+    peers_leave(&sessions->peers, session->peer);
     HASH_DEL(sessions->by_id, session);
     sessions->count--;
     free(session->login);
@@ -293,15 +297,45 @@ static void touch(struct session *session)
     DL_APPEND2(sessions_of(session)->touched, session, touched_prev, touched_next);
 }
 
-/* A tab that does not take its frames is not waited for: they are dropped, and it
- * is told its state anew when its socket takes bytes again. */
-static bool overflows(struct session *session, const struct frame *frame)
+/* The next bytes for the socket: small frames joined, a large one as it is. Returns
+ * false when the socket is gone. */
+static bool write_some(struct session *session)
 {
-    if (session->state >= SESSION_ENDING || !session->outbox.head)
-        return false;
-    return session->outbox.bytes + frame->size > (uint64_t)session->relay->config->queue_bytes;
+    struct sessions *sessions = sessions_of(session);
+    const struct frame *first = session->outbox.head->frame;
+    if (!session->outbox.head->next || first->size >= SESSION_SCRATCH_BYTES / 4) {
+        struct frame *frame = outbox_take(&session->outbox, &sessions->pool);
+        bool written = sessions->door->write(session->socket, frame->bytes, frame->size);
+        frame_drop(frame);
+        return written;
+    }
+    size_t size = outbox_gather(&session->outbox, &sessions->pool, sessions->scratch, SESSION_SCRATCH_BYTES);
+    return sessions->door->write(session->socket, sessions->scratch, size);
 }
 
+/* Writes until all is out or the kernel takes no more. False: the socket is gone. */
+static bool write_all(struct session *session)
+{
+    const struct door *door = sessions_of(session)->door;
+    while (session->outbox.head && !door->busy(session->socket))
+        if (!write_some(session))
+            return false;
+    return true;
+}
+
+/* A burst of one loop turn may be larger than the bound: what the socket takes is not behind. */
+static bool overflows(struct session *session, const struct frame *frame)
+{
+    uint64_t limit = (uint64_t)session->relay->config->queue_bytes;
+    if (session->state >= SESSION_ENDING || !session->outbox.head || session->outbox.bytes + frame->size <= limit)
+        return false;
+    if (session->state == SESSION_JOINED || !write_all(session))
+        return true;
+    return session->outbox.head && session->outbox.bytes + frame->size > limit;
+}
+
+/* A tab that does not take its frames is not waited for: they are dropped, and it
+ * is told its state anew when its socket takes bytes again. */
 void session_push(struct session *session, struct frame *frame)
 {
     struct sessions *sessions = sessions_of(session);
@@ -332,36 +366,19 @@ void session_push_first(struct session *session, struct frame *frame)
     touch(session);
 }
 
-/* The next bytes for the socket: small frames joined, a large one as it is. Returns
- * false when the socket is gone. */
-static bool write_some(struct session *session)
-{
-    struct sessions *sessions = sessions_of(session);
-    const struct frame *first = session->outbox.head->frame;
-    if (!session->outbox.head->next || first->size >= SESSION_SCRATCH_BYTES / 4) {
-        struct frame *frame = outbox_take(&session->outbox, &sessions->pool);
-        bool written = sessions->door->write(session->socket, frame->bytes, frame->size);
-        frame_drop(frame);
-        return written;
-    }
-    size_t size = outbox_gather(&session->outbox, &sessions->pool, sessions->scratch, SESSION_SCRATCH_BYTES);
-    return sessions->door->write(session->socket, sessions->scratch, size);
-}
-
 /* False: the socket is gone and waits to be killed. */
 static bool session_flush(struct session *session)
 {
     const struct door *door = sessions_of(session)->door;
-    while (session->outbox.head && !door->busy(session->socket))
-        if (!write_some(session))
-            return false;
+    if (!write_all(session))
+        return false;
     if (session->outbox.head || door->busy(session->socket)) {
         door->want_write(session->socket);
         return true;
     }
     if (session->dirty) {
         session->dirty = false;
-        inbox_resync(session);
+        inbox_resync(session); /* touches it again */
     }
     if (session->state == SESSION_ENDING)
         session_set_state(session, SESSION_CLOSED);

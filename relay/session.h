@@ -13,6 +13,7 @@
 #include "cursor.h"
 #include "frame.h"
 #include "outbox.h"
+#include "peers.h"
 #include "rate.h"
 #include "wheel.h"
 
@@ -79,6 +80,7 @@ struct session {
     struct relay *relay;
     void *socket;
     struct user *user; /* NULL before SESSION_JOINED */
+    struct peer *peer; /* NULL on a unix socket */
     struct session *tab_prev, *tab_next;
     struct session *touched_prev, *touched_next;
     struct outbox outbox;
@@ -105,6 +107,7 @@ struct sessions {
     struct session *touched;
     struct outbox_pool pool;
     struct wheel wheel;
+    struct peers peers;
     const struct door *door;
     uint64_t instance; /* random; half of each session's public id */
     uint64_t last_id;
@@ -119,8 +122,9 @@ void sessions_stop(struct sessions *sessions); /* all must be gone */
 void sessions_flush(struct sessions *sessions); /* once at the end of a loop turn */
 void sessions_tick(struct relay *relay);        /* once a second: deadlines */
 
-/* A socket whose handshake is done. NULL never; a relay that is full ends it at once. */
-struct session *session_open(struct relay *relay, void *socket);
+/* A socket whose handshake is done; address is the peer's, "" when it has none. Never NULL: a relay
+ * that is full ends the session at once. */
+struct session *session_open(struct relay *relay, void *socket, const char *address);
 /* A piece of a message; final: the last one. */
 void session_receive(struct session *session, const char *bytes, size_t size, bool binary, bool final,
                      size_t announced /* bytes of this frame still to come */);

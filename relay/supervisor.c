@@ -291,7 +291,8 @@ static void start_handles(struct supervisor *supervisor)
 
 static void start_slots(struct supervisor *supervisor, const int *listen_fds)
 {
-    supervisor->slots = memory_zero((size_t)supervisor->count * sizeof(*supervisor->slots));
+    supervisor->slots = memory_zero((size_t)supervisor->config->workers * sizeof(*supervisor->slots));
+    supervisor->count = supervisor->config->workers; /* from here on the feed's words go to them */
     for (int i = 0; i < supervisor->count; i++) {
         struct slot *slot = &supervisor->slots[i];
         slot->supervisor = supervisor;
@@ -322,7 +323,7 @@ static void close_all(struct supervisor *supervisor)
 
 int supervisor_run(const struct config *config, const int *listen_fds)
 {
-    struct supervisor supervisor = {.config = config, .count = config->workers};
+    struct supervisor supervisor = {.config = config};
     uv_loop_init(&supervisor.loop);
     start_handles(&supervisor);
     struct change_sink sink = {take_change, take_window, take_resync, take_state, &supervisor};

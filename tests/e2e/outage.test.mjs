@@ -220,7 +220,7 @@ describe('PostgreSQL is not there at the start', () => {
       const user = await db.person();
       await cluster.stop('fast');
       const relay = await spawnRelay(db, { HERALD_WORKERS: String(workers) });
-      await eventually('/healthz', async () => (await relay.get('/healthz')).status === 200);
+      await relay.listening();
       assert.equal((await relay.get('/readyz')).status, 503);
       await eventually('the log to say so', () => /level=(warn|error) .*(connect|No such file)/i.test(relay.log()));
       assert.ok(relay.running);
@@ -236,7 +236,7 @@ describe('PostgreSQL is not there at the start', () => {
   it('SIGTERM ends it while it waits', async () => {
     await cluster.stop('fast');
     const relay = await spawnRelay(db);
-    await eventually('/healthz', async () => (await relay.get('/healthz')).status === 200);
+    await relay.listening();
     await relay.stop();
     await cluster.boot();
   });

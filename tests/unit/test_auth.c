@@ -209,8 +209,8 @@ static char *make_token(const char *header, const char *payload, enum signature 
     return maker_join(text, sign(how, text));
 }
 
-static enum auth_result verify(enum key_set set, const struct auth_rules *rules, const char *token, size_t len,
-                               struct auth_claims *claims)
+static enum auth_result verify(enum key_set set, const struct auth_rules *rules, const char *token,
+                               size_t len, struct auth_claims *claims)
 {
     static const struct auth_claims empty;
     enum auth_result result = auth_verify(sets[set], rules, token, len, NOW, claims);
@@ -233,7 +233,8 @@ static void check_token(const struct token_case *c, const struct auth_rules *rul
     struct auth_claims claims;
     char *token = make_token(c->header, c->payload, c->how);
     enum auth_result result = verify(c->set, rules, token, strlen(token), &claims);
-    ck_assert_msg(result == c->expected, "%s: %s, not %s", c->name, auth_log_word(result), auth_log_word(c->expected));
+    ck_assert_msg(result == c->expected, "%s: %s, not %s", c->name, auth_log_word(result),
+                  auth_log_word(c->expected));
     auth_claims_clear(&claims);
     free(token);
 }
@@ -259,9 +260,10 @@ static const struct token_case token_cases[] = {
     {"no typ", K_HS256, "{\"alg\":\"HS256\"}", GOOD, S_HS256, AUTH_OK},
     {"unknown header members", K_HS256, "{\"alg\":\"HS256\",\"x\":{\"y\":[1]}}", GOOD, S_HS256, AUTH_OK},
     {"white space in the JSON", K_HS256, " { \"alg\" : \"HS256\" } ", " " GOOD "\n", S_HS256, AUTH_OK},
-    {"unknown claims, unicode in one", K_HS256, HS, WITH("\"name\":\"\xc3\x84lice \xf0\x9f\x91\x8b\",\"n\":1.5e3"),
-     S_HS256, AUTH_OK},
-    {"sub as an e-mail address", K_HS256, HS, "{\"sub\":\"a.b-c_d@example.org:7\"," EXP "}", S_HS256, AUTH_OK},
+    {"unknown claims, unicode in one", K_HS256, HS,
+     WITH("\"name\":\"\xc3\x84lice \xf0\x9f\x91\x8b\",\"n\":1.5e3"), S_HS256, AUTH_OK},
+    {"sub as an e-mail address", K_HS256, HS, "{\"sub\":\"a.b-c_d@example.org:7\"," EXP "}", S_HS256,
+     AUTH_OK},
     {"escaped ASCII in sub", K_HS256, HS, "{\"sub\":\"\\u0061lice\"," EXP "}", S_HS256, AUTH_OK},
     {"exp 29 s ago, within the skew", K_HS256, HS, "{" SUB ",\"exp\":1699999971}", S_HS256, AUTH_OK},
     {"nbf in 30 s, within the skew", K_HS256, HS, WITH("\"nbf\":1700000030"), S_HS256, AUTH_OK},
@@ -288,7 +290,8 @@ static const struct token_case token_cases[] = {
     {"HS256 under an HS512 key", K_HS512, HS, GOOD, S_HS256, AUTH_REFUSED},
     {"HS256 with the RSA public key as secret", K_RS256, HS, GOOD, S_HS256_PUBLIC_PEM, AUTH_REFUSED},
     {"the same, saying RS256", K_RS256, RS, GOOD, S_HS256_PUBLIC_PEM, AUTH_BAD_SIGNATURE},
-    {"the same, under the RSA key of a set", K_SET, KID("HS256", "r1"), GOOD, S_HS256_PUBLIC_PEM, AUTH_REFUSED},
+    {"the same, under the RSA key of a set", K_SET, KID("HS256", "r1"), GOOD, S_HS256_PUBLIC_PEM,
+     AUTH_REFUSED},
     {"RS512 under an RS256 key", K_RS256, "{\"alg\":\"RS512\"}", GOOD, S_RS512, AUTH_REFUSED},
     {"RS512 that says RS256", K_RS256, RS, GOOD, S_RS512, AUTH_BAD_SIGNATURE},
     {"PS256 under an RS256 key", K_RS256, "{\"alg\":\"PS256\"}", GOOD, S_PS256, AUTH_REFUSED},
@@ -303,12 +306,14 @@ static const struct token_case token_cases[] = {
     {"crit unknown", K_HS256, "{\"alg\":\"HS256\",\"crit\":[\"x\"],\"x\":1}", GOOD, S_HS256, AUTH_REFUSED},
     {"crit empty", K_HS256, "{\"alg\":\"HS256\",\"crit\":[]}", GOOD, S_HS256, AUTH_REFUSED},
     {"crit null", K_HS256, "{\"alg\":\"HS256\",\"crit\":null}", GOOD, S_HS256, AUTH_REFUSED},
-    {"unencoded payload (RFC 7797)", K_HS256, "{\"alg\":\"HS256\",\"b64\":false,\"crit\":[\"b64\"]}", GOOD, S_HS256,
-     AUTH_REFUSED},
+    {"unencoded payload (RFC 7797)", K_HS256, "{\"alg\":\"HS256\",\"b64\":false,\"crit\":[\"b64\"]}", GOOD,
+     S_HS256, AUTH_REFUSED},
     {"alg twice, none first", K_HS256, "{\"alg\":\"none\",\"alg\":\"HS256\"}", GOOD, S_HS256, AUTH_MALFORMED},
     {"alg twice, none last", K_HS256, "{\"alg\":\"HS256\",\"alg\":\"none\"}", GOOD, S_HS256, AUTH_MALFORMED},
-    {"alg twice, one escaped", K_HS256, "{\"alg\":\"HS256\",\"\\u0061lg\":\"HS256\"}", GOOD, S_HS256, AUTH_MALFORMED},
-    {"a duplicate deeper down", K_HS256, "{\"alg\":\"HS256\",\"x\":{\"y\":1,\"y\":2}}", GOOD, S_HS256, AUTH_MALFORMED},
+    {"alg twice, one escaped", K_HS256, "{\"alg\":\"HS256\",\"\\u0061lg\":\"HS256\"}", GOOD, S_HS256,
+     AUTH_MALFORMED},
+    {"a duplicate deeper down", K_HS256, "{\"alg\":\"HS256\",\"x\":{\"y\":1,\"y\":2}}", GOOD, S_HS256,
+     AUTH_MALFORMED},
     {"header an array", K_HS256, "[\"HS256\"]", GOOD, S_HS256, AUTH_MALFORMED},
     {"header a string", K_HS256, "\"HS256\"", GOOD, S_HS256, AUTH_MALFORMED},
     {"header not JSON", K_HS256, "alg=HS256", GOOD, S_HS256, AUTH_MALFORMED},
@@ -325,8 +330,8 @@ static const struct token_case token_cases[] = {
     {"kid null", K_SET, "{\"alg\":\"HS256\",\"kid\":null}", GOOD, S_HS256, AUTH_REFUSED},
     {"kid an array", K_NAMED, "{\"alg\":\"HS256\",\"kid\":[\"only\"]}", GOOD, S_HS256, AUTH_REFUSED},
     {"not the kid of the one named key", K_NAMED, KID("HS256", "other"), GOOD, S_HS256, AUTH_REFUSED},
-    {"the key itself in the header", K_HS256, "{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"\"}}", GOOD,
-     S_HS256_EMPTY_KEY, AUTH_BAD_SIGNATURE},
+    {"the key itself in the header", K_HS256, "{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"\"}}",
+     GOOD, S_HS256_EMPTY_KEY, AUTH_BAD_SIGNATURE},
     {"jku", K_RS256, "{\"alg\":\"RS256\",\"jku\":\"https://evil.example/keys\"}", GOOD, S_RS256_STRANGER,
      AUTH_BAD_SIGNATURE},
 
@@ -402,16 +407,21 @@ END_TEST
 
 static const struct token_case party_cases[] = {
     {"both right", K_HS256, HS, PARTIES("," ISS "," AUD), S_HS256, AUTH_OK},
-    {"aud an array with ours", K_HS256, HS, PARTIES("," ISS ",\"aud\":[\"other\",\"herald\"]"), S_HS256, AUTH_OK},
+    {"aud an array with ours", K_HS256, HS, PARTIES("," ISS ",\"aud\":[\"other\",\"herald\"]"), S_HS256,
+     AUTH_OK},
     {"iss missing", K_HS256, HS, PARTIES("," AUD), S_HS256, AUTH_WRONG_ISSUER},
-    {"iss another", K_HS256, HS, PARTIES(",\"iss\":\"https://evil.example\"," AUD), S_HS256, AUTH_WRONG_ISSUER},
+    {"iss another", K_HS256, HS, PARTIES(",\"iss\":\"https://evil.example\"," AUD), S_HS256,
+     AUTH_WRONG_ISSUER},
     {"iss with more behind", K_HS256, HS, PARTIES(",\"iss\":\"https://login.example.org/\"," AUD), S_HS256,
      AUTH_WRONG_ISSUER},
-    {"iss with less", K_HS256, HS, PARTIES(",\"iss\":\"https://login.example\"," AUD), S_HS256, AUTH_WRONG_ISSUER},
-    {"iss an array", K_HS256, HS, PARTIES(",\"iss\":[\"https://login.example.org\"]," AUD), S_HS256, AUTH_WRONG_ISSUER},
+    {"iss with less", K_HS256, HS, PARTIES(",\"iss\":\"https://login.example\"," AUD), S_HS256,
+     AUTH_WRONG_ISSUER},
+    {"iss an array", K_HS256, HS, PARTIES(",\"iss\":[\"https://login.example.org\"]," AUD), S_HS256,
+     AUTH_WRONG_ISSUER},
     {"aud missing", K_HS256, HS, PARTIES("," ISS), S_HS256, AUTH_WRONG_AUDIENCE},
     {"aud another", K_HS256, HS, PARTIES("," ISS ",\"aud\":\"heralds\""), S_HS256, AUTH_WRONG_AUDIENCE},
-    {"aud an array without ours", K_HS256, HS, PARTIES("," ISS ",\"aud\":[\"a\",\"b\"]"), S_HS256, AUTH_WRONG_AUDIENCE},
+    {"aud an array without ours", K_HS256, HS, PARTIES("," ISS ",\"aud\":[\"a\",\"b\"]"), S_HS256,
+     AUTH_WRONG_AUDIENCE},
     {"aud an empty array", K_HS256, HS, PARTIES("," ISS ",\"aud\":[]"), S_HS256, AUTH_WRONG_AUDIENCE},
     {"aud an array with a number", K_HS256, HS, PARTIES("," ISS ",\"aud\":[\"herald\",1]"), S_HS256,
      AUTH_WRONG_AUDIENCE},
@@ -489,8 +499,23 @@ END_TEST
 START_TEST(what_is_no_token_is_malformed)
 {
     static const char *const texts[] = {
-        "", ".", "..", "...", "a", "a.b", "a.b.c", "a..c", ".b.c", "a.b.", "null", "undefined", "{}",
-        "dummy-jwt-for-alice", "eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJIUzI1NiJ9.e30", "eyJhbGciOiJIUzI1NiJ9.e30.",
+        "",
+        ".",
+        "..",
+        "...",
+        "a",
+        "a.b",
+        "a.b.c",
+        "a..c",
+        ".b.c",
+        "a.b.",
+        "null",
+        "undefined",
+        "{}",
+        "dummy-jwt-for-alice",
+        "eyJhbGciOiJIUzI1NiJ9",
+        "eyJhbGciOiJIUzI1NiJ9.e30",
+        "eyJhbGciOiJIUzI1NiJ9.e30.",
     };
     for (int i = 0; i < LENGTH(texts); i++) {
         char *copy = strdup(texts[i]);
@@ -568,8 +593,8 @@ START_TEST(a_token_may_have_8192_bytes_and_no_more)
         size_t len;
         enum auth_result expected;
     } cases[] = {
-        {5000, AUTH_OK},           {8191, AUTH_OK},           {8192, AUTH_OK},           {8193, AUTH_MALFORMED},
-        {8194, AUTH_MALFORMED},    {9000, AUTH_MALFORMED},    {65536, AUTH_MALFORMED},   {8 << 20, AUTH_MALFORMED},
+        {5000, AUTH_OK},        {8191, AUTH_OK},        {8192, AUTH_OK},         {8193, AUTH_MALFORMED},
+        {8194, AUTH_MALFORMED}, {9000, AUTH_MALFORMED}, {65536, AUTH_MALFORMED}, {8 << 20, AUTH_MALFORMED},
     };
     for (int i = 0; i < LENGTH(cases); i++)
         check_raw("length", token_of_length(cases[i].len), cases[i].len, cases[i].expected);
@@ -606,7 +631,8 @@ static void check_alterations(enum key_set set, char *token, size_t step)
         for (size_t i = at % step; i < strlen(alphabet); i += step) {
             token[at] = alphabet[i];
             enum auth_result result = verify(set, &any_party, token, len, &claims);
-            ck_assert_msg((result == AUTH_OK) == (token[at] == old), "letter %zu: %c for %c", at, token[at], old);
+            ck_assert_msg((result == AUTH_OK) == (token[at] == old), "letter %zu: %c for %c", at, token[at],
+                          old);
             auth_claims_clear(&claims);
         }
         token[at] = old;
@@ -651,8 +677,8 @@ END_TEST
 START_TEST(claims_of_an_accepted_token_are_handed_out)
 {
     struct auth_claims claims;
-    char *token = make_token(HS, "{ \"sub\" : \"alice\", \"exp\":1700003600, \"role\":\"\xc3\xa4\\n\", \"big\":1e-400 }",
-                             S_HS256);
+    char *token = make_token(
+        HS, "{ \"sub\" : \"alice\", \"exp\":1700003600, \"role\":\"\xc3\xa4\\n\", \"big\":1e-400 }", S_HS256);
     ck_assert_int_eq(verify(K_HS256, &any_party, token, strlen(token), &claims), AUTH_OK);
     ck_assert_str_eq(claims.subject, "alice");
     ck_assert(!claims.by_username);

@@ -83,7 +83,8 @@ static void expect_secret(const struct jwt_keys *keys, const char *kid, const vo
 
 START_TEST(algorithm_names_are_exact)
 {
-    static const char *const wrong[] = {"", "none", "hs256", "HS256 ", "HS25", "HS2566", "PS256", "ES256K", "EdDSA"};
+    static const char *const wrong[] = {"",       "none",  "hs256",  "HS256 ", "HS25",
+                                        "HS2566", "PS256", "ES256K", "EdDSA"};
     enum token_alg alg = TOKEN_ALG_COUNT;
     for (int i = 0; i < TOKEN_ALG_COUNT; i++) {
         const char *name = token_alg_name((enum token_alg)i);
@@ -204,8 +205,8 @@ START_TEST(other_pem_files_are_refused_with_the_remedy)
     refuse_taken(TOKEN_ALG_RS256, maker_private_pem(rsa2048), "-pubout");
     refuse_taken(TOKEN_ALG_ES256, maker_private_pem(ec256), "-pubout");
     refuse(TOKEN_ALG_RS256, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "x509");
-    refuse(TOKEN_ALG_RS256, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
-           "private");
+    refuse(TOKEN_ALG_RS256,
+           "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "private");
     refuse(TOKEN_ALG_RS256, garbage, "cannot read a public key");
     refuse(TOKEN_ALG_RS256, "ssh-rsa AAAAB3NzaC1yc2E alice@example\n", "neither");
     refuse(TOKEN_ALG_ES256, SECRET, "neither");
@@ -329,20 +330,22 @@ static const struct {
     {"k missing", TOKEN_ALG_HS256, "{\"kty\":\"oct\"}", "\"k\" is missing"},
     {"k empty", TOKEN_ALG_HS256, "{\"kty\":\"oct\",\"k\":\"\"}", "\"k\" is missing"},
     {"k padded", TOKEN_ALG_HS256, "{\"kty\":\"oct\",\"k\":\"" K32 "=\"}", "base64url"},
-    {"k plain base64", TOKEN_ALG_HS256, "{\"kty\":\"oct\",\"k\":\"++++++++++++++++++++++++++++++++++++++++++++\"}",
-     "base64url"},
+    {"k plain base64", TOKEN_ALG_HS256,
+     "{\"kty\":\"oct\",\"k\":\"++++++++++++++++++++++++++++++++++++++++++++\"}", "base64url"},
     {"oct, but RS256 configured", TOKEN_ALG_RS256, OCT(""), "RS256"},
     {"alg of another kty", TOKEN_ALG_HS256, OCT(",\"alg\":\"RS256\""), "does not go with"},
     {"RSA without n", TOKEN_ALG_RS256, "{\"kty\":\"RSA\",\"e\":\"AQAB\"}", "\"n\" is missing"},
     {"RSA without e", TOKEN_ALG_RS256, "{\"kty\":\"RSA\",\"n\":\"AQAB\"}", "\"e\" is missing"},
     {"RSA tiny", TOKEN_ALG_RS256, "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "bits"},
     {"RSA zero", TOKEN_ALG_RS256, "{\"kty\":\"RSA\",\"n\":\"AA\",\"e\":\"AA\"}", "key"},
-    {"RSA private", TOKEN_ALG_RS256, "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\",\"d\":\"AQAB\"}", "private"},
+    {"RSA private", TOKEN_ALG_RS256, "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\",\"d\":\"AQAB\"}",
+     "private"},
     {"EC without crv", TOKEN_ALG_ES256, "{\"kty\":\"EC\",\"x\":\"AA\",\"y\":\"AA\"}", "crv"},
-    {"EC on secp256k1", TOKEN_ALG_ES256, "{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}", "crv"},
+    {"EC on secp256k1", TOKEN_ALG_ES256, "{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}",
+     "crv"},
     {"EC without y", TOKEN_ALG_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\"}", "\"y\" is missing"},
-    {"EC with short coordinates", TOKEN_ALG_ES256, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}",
-     "32 bytes"},
+    {"EC with short coordinates", TOKEN_ALG_ES256,
+     "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}", "32 bytes"},
     {"EC with a point beside the curve", TOKEN_ALG_ES256,
      "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" K32 "\",\"y\":\"" K32 "\"}", "damaged"},
 };

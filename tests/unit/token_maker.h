@@ -95,8 +95,10 @@ static inline char *maker_jwk_members(EVP_PKEY *pkey, const char *crv, size_t co
 {
     char *text = malloc(4096);
     bool rsa = EVP_PKEY_is_a(pkey, "RSA");
-    char *first = maker_number(pkey, rsa ? OSSL_PKEY_PARAM_RSA_N : OSSL_PKEY_PARAM_EC_PUB_X, coordinate_bytes);
-    char *second = maker_number(pkey, rsa ? OSSL_PKEY_PARAM_RSA_E : OSSL_PKEY_PARAM_EC_PUB_Y, coordinate_bytes);
+    char *first =
+        maker_number(pkey, rsa ? OSSL_PKEY_PARAM_RSA_N : OSSL_PKEY_PARAM_EC_PUB_X, coordinate_bytes);
+    char *second =
+        maker_number(pkey, rsa ? OSSL_PKEY_PARAM_RSA_E : OSSL_PKEY_PARAM_EC_PUB_Y, coordinate_bytes);
     if (rsa)
         snprintf(text, 4096, "\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"", first, second);
     else
@@ -106,7 +108,8 @@ static inline char *maker_jwk_members(EVP_PKEY *pkey, const char *crv, size_t co
     return text;
 }
 
-static inline struct maker_bytes maker_hmac(const EVP_MD *md, const void *key, size_t key_size, const char *data)
+static inline struct maker_bytes maker_hmac(const EVP_MD *md, const void *key, size_t key_size,
+                                            const char *data)
 {
     struct maker_bytes mac = {malloc(EVP_MAX_MD_SIZE), 0};
     unsigned size = 0;
@@ -140,7 +143,8 @@ static inline struct maker_bytes maker_sign_pss(EVP_PKEY *pkey, const EVP_MD *md
 }
 
 /* ECDSA as JOSE has it: r||s, each width bytes. */
-static inline struct maker_bytes maker_sign_raw(EVP_PKEY *pkey, const EVP_MD *md, size_t width, const char *data)
+static inline struct maker_bytes maker_sign_raw(EVP_PKEY *pkey, const EVP_MD *md, size_t width,
+                                                const char *data)
 {
     struct maker_bytes der = maker_sign(pkey, md, data);
     struct maker_bytes raw = {malloc(2 * width), 2 * width};

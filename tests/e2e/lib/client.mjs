@@ -88,19 +88,25 @@ export class Client {
   async next(type, matches = () => true, timeout_ms = 5_000) {
     let waiter;
     const arrival = new Promise((resolve, reject) => {
+      // Leaves the list before it resolves: several frames may come in one turn, and each is handed out once.
+      const done = (settle, value) => {
+        this.waiters.splice(this.waiters.indexOf(waiter), 1);
+        settle(value);
+      };
       waiter = () => {
-        if (this.complaint) return reject(new Error(`${this.complaint}\n${this.seen()}`));
+        if (this.complaint) return done(reject, new Error(`${this.complaint}\n${this.seen()}`));
         const frame = this.#take(type, matches);
-        if (frame) resolve(frame);
-        else if (this.closing) reject(new Error(`closed with ${this.closing.code} "${this.closing.reason}" before ${type ?? 'a frame'}\n${this.seen()}`));
+        if (frame) done(resolve, frame);
+        else if (this.closing) done(reject, new Error(`closed with ${this.closing.code} "${this.closing.reason}" before ${type ?? 'a frame'}\n${this.seen()}`));
       };
       this.waiters.push(waiter);
       waiter();
     });
     try {
       return await within(timeout_ms, () => `${type ?? 'a frame'} ${matches}\n${this.seen()}`, arrival);
-    } finally {
-      this.waiters.splice(this.waiters.indexOf(waiter), 1);
+    } catch (error) {
+      this.waiters = this.waiters.filter((other) => other !== waiter);
+      throw error;
     }
   }
 

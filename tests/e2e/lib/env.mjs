@@ -33,11 +33,14 @@ function find_pg_bin() {
 
 export const pgBin = find_pg_bin();
 
-/** A directory of this process's own, readable by the servers' account, removed at exit. */
+/** A directory of this process's own, readable by the servers' account, removed at exit unless HERALD_E2E_KEEP is set. */
 export const scratch = mkdtempSync('/tmp/pgherald-e2e-');
 chmodSync(scratch, 0o755);
 if (account.uid !== undefined) chownSync(scratch, account.uid, account.gid);
-onExit(() => rmSync(scratch, { recursive: true, force: true }));
+onExit(() => {
+  if (process.env.HERALD_E2E_KEEP) console.error(`logs and data are kept in ${scratch}`);
+  else rmSync(scratch, { recursive: true, force: true });
+});
 
 /**
  * The program under test. A checkout below a directory that only root may enter

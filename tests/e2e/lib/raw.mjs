@@ -59,20 +59,25 @@ export class RawSocket {
   async #read(what, parse, timeout_ms) {
     let waiter;
     const result = new Promise((resolve, reject) => {
+      const done = (settle, value) => {
+        this.waiters.splice(this.waiters.indexOf(waiter), 1);
+        settle(value);
+      };
       waiter = () => {
         const found = parse(this.data);
         if (found) {
           this.data = this.data.subarray(found.used);
-          resolve(found);
-        } else if (this.ended) reject(new Error(`connection ended before ${what}`));
+          done(resolve, found);
+        } else if (this.ended) done(reject, new Error(`connection ended before ${what}`));
       };
       this.waiters.push(waiter);
       waiter();
     });
     try {
       return await within(timeout_ms, () => `${what}; have ${this.data.length} bytes: ${this.data.subarray(0, 200).toString('latin1')}`, result);
-    } finally {
-      this.waiters.splice(this.waiters.indexOf(waiter), 1);
+    } catch (error) {
+      this.waiters = this.waiters.filter((other) => other !== waiter);
+      throw error;
     }
   }
 

@@ -98,14 +98,25 @@ export class Relay {
       .reduce((a, b) => a + b, 0);
   }
 
+  /** Waits until /readyz is 200: what happens from now on reaches its tabs. */
   async ready(timeout_ms = 15_000) {
-    await eventually('the relay to be ready', async () => {
-      if (!this.running) throw new Error(`it ended: ${JSON.stringify(this.program.status)}\n${this.log().slice(-3000)}`);
-      return (await this.get('/readyz')).status === 200;
-    }, timeout_ms).catch((error) => {
-      throw new Error(`${error.message}\nits log ends:\n${this.log().slice(-3000)}`);
-    });
+    await this.#answers('/readyz', timeout_ms);
     this.wasReady = true;
+  }
+
+  /** Waits until /healthz is 200: it listens, be there a database or not. */
+  listening(timeout_ms = 10_000) {
+    return this.#answers('/healthz', timeout_ms);
+  }
+
+  async #answers(path, timeout_ms) {
+    await eventually(`${path} to be 200`, async () =>
+      !this.running || (await this.get(path)).status === 200, timeout_ms).catch((error) => {
+      throw new Error(`${error.message}\nthe relay's log ends:\n${this.log().slice(-3000)}`);
+    });
+    if (!this.running) {
+      throw new Error(`the relay has ended: ${JSON.stringify(this.program.status)}\nits log ends:\n${this.log().slice(-3000)}`);
+    }
   }
 
   /** A plain HTTP request; `{status, headers, body}`. */
