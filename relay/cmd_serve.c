@@ -92,7 +92,6 @@ static void set_file_limit(const struct config *config)
 static int serve_as_worker(struct config *config, struct jwt_keys **keys, int number)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* a worker does not outlive its supervisor */
-    config->max_connections = (config->max_connections + config->workers - 1) / config->workers;
     return worker_run(config, keys, (struct worker_place){number, SUPERVISOR_LISTEN_FD, SUPERVISOR_BUS_FD});
 }
 

@@ -23,11 +23,11 @@ void cursor_format(struct cursor cursor, char out[CURSOR_TEXT_SIZE])
 bool cursor_parse(const char *text, size_t size, struct cursor *out)
 {
     char copy[CURSOR_TEXT_SIZE];
-    if (size < 10 || size >= sizeof(copy) || text[8] != '-')
+    if (size >= sizeof(copy))
         return false;
     memcpy(copy, text, size);
     copy[size] = '\0';
-    if (strspn(copy, "0123456789abcdef") != 8 || strspn(copy + 9, "0123456789") != size - 9)
+    if (size < 10 || copy[8] != '-' || strspn(copy, "0123456789abcdef") != 8 || strspn(copy + 9, "0123456789") != size - 9)
         return false;
     errno = 0;
     struct cursor cursor = {(uint32_t)strtoul(copy, NULL, 16), strtoull(copy + 9, NULL, 10)};

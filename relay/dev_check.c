@@ -108,7 +108,7 @@ static void look_again(lws_sorted_usec_list_t *look)
 static bool check_open(struct check *check, const char *host, int port)
 {
     struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN, .protocols = protocols, .user = check, .gid = -1, .uid = -1};
+        .port = CONTEXT_PORT_NO_LISTEN, .protocols = protocols, .user = check};
     lws_set_log_level(0, NULL);
     check->frames = json_array();
     check->context = lws_create_context(&info);

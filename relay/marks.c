@@ -80,11 +80,17 @@ static void mark_unkey(struct relay *relay, struct mark *mark)
         session->marks--;
 }
 
+static void unlist(struct relay *relay, struct mark *mark)
+{
+    DL_DELETE(relay->marks.acked, mark);
+    mark->acked = false;
+}
+
 static void mark_free(struct relay *relay, struct mark *mark)
 {
     mark_unkey(relay, mark);
     if (mark->acked)
-        DL_DELETE(relay->marks.acked, mark);
+        unlist(relay, mark);
     frame_drop(mark->held);
     free(mark);
 }
@@ -292,8 +298,11 @@ void marks_stop(struct marks *marks)
 void marks_tick(struct relay *relay)
 {
     uint64_t now_ms = clock_now_ms();
-    while (relay->marks.acked && now_ms - relay->marks.acked->acked_at_ms > MARKS_ECHO_SECONDS * 1000)
-        mark_free(relay, relay->marks.acked);
+    struct mark *mark;
+    while ((mark = relay->marks.acked) && now_ms - mark->acked_at_ms > MARKS_ECHO_SECONDS * 1000) {
+        unlist(relay, mark);
+        mark_free(relay, mark);
+    }
 }
 
 /* ---- mark_all_read ---- */

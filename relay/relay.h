@@ -23,6 +23,7 @@ struct relay {
     struct router router;
     struct counts counts;
     struct marks marks;
+    int sharing; /* workers that share the limit of connections; 1: this process alone */
     bool stopping;
 };
 

@@ -27,7 +27,7 @@ static const struct {
     [END_BINARY] = {1003, "text frames only", "binary_frame"},
     [END_TOO_LARGE] = {1009, "message too large", "message_too_large"},
     [END_CAPACITY] = {1013, "at capacity", "at_capacity"},
-    [END_ADDRESS_FULL] = {1013, "too many connections from this address", "address_full"},
+    [END_ADDRESS_FULL] = {4029, "too many connections from this address", "address_full"},
     [END_UNAVAILABLE] = {1013, "database unavailable", "database_unavailable"},
     [END_NO_TOKEN] = {4000, "authenticate first", "no_token"},
     [END_LOGIN_DEADLINE] = {4000, "no token in time", "login_deadline"},
@@ -209,6 +209,12 @@ void sessions_tick(struct relay *relay)
 
 /* ---- life ---- */
 
+/* Each of several workers has its share. */
+static int connections_allowed(const struct relay *relay)
+{
+    return (relay->config->max_connections + relay->sharing - 1) / relay->sharing;
+}
+
 struct session *session_open(struct relay *relay, void *socket, const char *address)
 {
     struct sessions *sessions = &relay->sessions;
@@ -223,7 +229,7 @@ struct session *session_open(struct relay *relay, void *socket, const char *addr
     session_set_state(session, SESSION_WAITING);
     if (relay->stopping)
         session_end(session, END_SHUTDOWN);
-    else if (sessions->count > relay->config->max_connections)
+    else if (sessions->count > connections_allowed(relay))
         session_end(session, END_CAPACITY);
     else if (session->peer && session->peer->count > relay->config->max_connections_per_ip)
         session_end(session, END_ADDRESS_FULL);

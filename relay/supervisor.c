@@ -17,7 +17,7 @@
 enum {
     FLUSH_BYTES = 65536, /* of one write to the workers */
     RESTART_MS = 200,    /* a worker that has died is started again after this */
-    STOP_MS = 5000,      /* then workers that have not ended are killed */
+    STOP_GRACE_MS = 3000, /* past HERALD_DRAIN_SECONDS: then workers that have not ended are killed */
 };
 
 struct slot {
@@ -253,7 +253,8 @@ static void stop(struct supervisor *supervisor, int exit_status)
     supervisor->exit_status = exit_status;
     log_info("stopping", LOG_INT("workers", supervisor->running));
     signal_workers(supervisor, SIGTERM);
-    uv_timer_start(&supervisor->stop_timer, on_stop_timer, STOP_MS, 0);
+    uv_timer_start(&supervisor->stop_timer, on_stop_timer,
+                   (uint64_t)supervisor->config->drain_s * 1000 + STOP_GRACE_MS, 0);
     if (supervisor->running == 0)
         uv_stop(&supervisor->loop);
 }

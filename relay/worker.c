@@ -16,7 +16,6 @@
 enum {
     TICK_MS = 1000,
     TIDY_TICKS = 60,
-    STOP_MS = 3000, /* for goodbyes and write-backs */
     STOP_POLL_MS = 20,
 };
 
@@ -83,7 +82,7 @@ static void stop(struct worker *worker, int exit_status)
     log_info("stopping", LOG_INT("sessions", worker->relay.sessions.count));
     worker->relay.stopping = true;
     worker->exit_status = exit_status;
-    worker->stop_at_ms = clock_now_ms() + STOP_MS;
+    worker->stop_at_ms = clock_now_ms() + (uint64_t)worker->config->drain_s * 1000;
     front_stop_accepting(worker->front);
     sessions_end_all(&worker->relay, END_SHUTDOWN);
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
@@ -118,6 +117,7 @@ static bool open_rooms(struct worker *worker)
     struct relay *relay = &worker->relay;
     relay->loop = &worker->loop;
     relay->config = worker->config;
+    relay->sharing = worker->place.bus_fd >= 0 ? worker->config->workers : 1;
     relay->counts.timer = &worker->counts_timer;
     sessions_start(&relay->sessions, &front_door);
     relay->desk = desk_new(relay);
