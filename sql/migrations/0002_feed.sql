@@ -40,7 +40,8 @@ end
 $$;
 comment on function herald.stamp_message() is 'trigger: sets xid of a message, whatever was supplied';
 
--- The writer has no rights on herald.tombstones, so these three have their owner's.
+-- The writer has no rights on herald.tombstones, so these three have their owner's. An apply worker of logical
+-- replication fires row triggers only: what it deletes is buried row by row.
 create function herald.bury_deleted() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -59,7 +60,8 @@ begin
   return null;
 end
 $$;
-comment on function herald.bury_moved() is 'row trigger: a tombstone for a notification that changed its user or its id';
+comment on function herald.bury_moved() is
+  'row trigger: a tombstone for a notification that changed its user or its id, or that replication has deleted';
 
 create function herald.bury_all() returns trigger
   language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -115,6 +117,8 @@ create trigger bury_deleted after delete on herald.notifications
   referencing old table as gone for each statement execute function herald.bury_deleted();
 create trigger bury_moved after update on herald.notifications
   for each row when (old.user_id <> new.user_id or old.id <> new.id) execute function herald.bury_moved();
+create trigger bury_replicated after delete on herald.notifications
+  for each row when (current_setting('session_replication_role') = 'replica') execute function herald.bury_moved();
 create trigger bury_all after truncate on herald.notifications
   for each statement execute function herald.bury_all();
 create trigger doorbell after insert or update or delete or truncate on herald.notifications
@@ -129,6 +133,7 @@ alter table herald.notifications
   enable always trigger zz_stamp,
   enable always trigger bury_deleted,
   enable always trigger bury_moved,
+  enable always trigger bury_replicated,
   enable always trigger bury_all,
   enable always trigger doorbell;
 alter table herald.messages

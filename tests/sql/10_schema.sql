@@ -36,7 +36,7 @@ select is_empty($$ select tgrelid::regclass, tgname from pg_trigger
 select set_eq($$ select tgrelid::regclass || ' ' || tgname from pg_trigger
                  where tgrelid::regclass::text like 'herald.%' and not tgisinternal $$,
               array['herald.notifications zz_stamp', 'herald.notifications bury_deleted',
-                    'herald.notifications bury_moved', 'herald.notifications bury_all',
+                    'herald.notifications bury_moved', 'herald.notifications bury_replicated', 'herald.notifications bury_all',
                     'herald.notifications doorbell', 'herald.messages zz_stamp', 'herald.messages doorbell'],
               'there are no other triggers');
 

@@ -92,6 +92,16 @@ delete from herald.tombstones;
 delete from herald.notifications where false;
 select is_empty('select * from herald.tombstones', 'a delete of nothing leaves none');
 delete from herald.tombstones;
+-- As an apply worker of logical replication deletes: without statement triggers.
+alter table herald.notifications disable trigger bury_deleted;
+insert into herald.notifications (user_id, title) values ('dora', 'gone by replication');
+set local session_replication_role = replica;
+delete from herald.notifications where title = 'gone by replication';
+set local session_replication_role = origin;
+alter table herald.notifications enable always trigger bury_deleted;
+select results_eq('select user_id, tombstones.xid = own.xid from herald.tombstones, own', $$ values ('dora', true) $$,
+                  'a replicated delete leaves a tombstone');
+delete from herald.tombstones;
 truncate herald.notifications;
 select results_eq('select user_id, notification_id, tombstones.xid = own.xid from herald.tombstones, own',
                   'select null::text, null::uuid, true', 'one tombstone stands for TRUNCATE');
