@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "doorman.h"
 #include "http.h"
 #include "log.h"
 #include "login.h"
@@ -33,6 +34,7 @@ struct front {
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct lws *listener;
+    struct doorman *doorman;
     int listen_fd; /* a duplicate of the caller's; -1 when no longer accepting */
     int spare_fd;  /* given up for a moment when the process has no other left */
 };
@@ -79,12 +81,22 @@ static void give_up_one(struct front *front)
     front->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* From here on the socket is libwebsockets'. */
+static void adopt(void *owner, int fd)
+{
+    struct front *front = owner;
+    lws_adopt_socket_vhost(front->vhost, fd);
+}
+
 static void accept_batch(struct front *front)
 {
     for (int i = 0; i < ACCEPT_BATCH && front->listen_fd >= 0; i++) {
         int fd = accept4(front->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            lws_adopt_socket_vhost(front->vhost, fd);
+            if (front->relay->config->auth_reject == AUTH_REJECT_HTTP)
+                doorman_take(front->doorman, fd);
+            else
+                adopt(front, fd);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE)
@@ -125,17 +137,6 @@ static struct text handshake_token(struct lws *wsi, char *buffer, size_t size)
     return text_of(value ? value : "");
 }
 
-static bool token_is_good(struct lws *wsi)
-{
-    char buffer[AUTH_TOKEN_MAX_BYTES + 16];
-    struct auth_claims claims;
-    struct text token = handshake_token(wsi, buffer, sizeof(buffer));
-    enum auth_result result = login_verify(front_of(wsi)->relay, token, &claims);
-    if (result == AUTH_OK)
-        auth_claims_clear(&claims);
-    return result == AUTH_OK;
-}
-
 static unsigned refuse_handshake(struct lws *wsi)
 {
     const struct config *config = front_of(wsi)->relay->config;
@@ -148,8 +149,6 @@ static unsigned refuse_handshake(struct lws *wsi)
     header(wsi, WSI_TOKEN_HOST, host, sizeof(host));
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) &&
         !origin_allowed(config->allowed_origins, header(wsi, WSI_TOKEN_ORIGIN, value, sizeof(value)), host))
-        return HTTP_STATUS_FORBIDDEN;
-    if (config->auth_reject == AUTH_REJECT_HTTP && !token_is_good(wsi))
         return HTTP_STATUS_FORBIDDEN;
     return 0;
 }
@@ -168,7 +167,8 @@ static void established(struct lws *wsi)
 {
     char buffer[AUTH_TOKEN_MAX_BYTES + 16];
     char address[64] = "";
-    lws_get_peer_simple(wsi, address, sizeof(address));
+    if (strncmp(front_of(wsi)->relay->config->listen, "unix:", 5) != 0)
+        lws_get_peer_simple(wsi, address, sizeof(address));
     struct session *session = session_open(front_of(wsi)->relay, wsi, address);
     lws_set_opaque_user_data(wsi, session);
     struct text token = handshake_token(wsi, buffer, sizeof(buffer));
@@ -293,6 +293,7 @@ struct front *front_new(struct relay *relay, int listen_fd)
     if (!front->context)
         return NULL;
     front->vhost = lws_get_vhost_by_name(front->context, "pgherald");
+    front->doorman = doorman_new(relay, ENDPOINT, adopt, front);
     lws_sock_file_fd_type fd = {.filefd = front->listen_fd};
     front->listener =
         lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, protocols[0].name, NULL);
@@ -309,12 +310,14 @@ void front_stop_accepting(struct front *front)
 
 void front_close(struct front *front)
 {
+    doorman_close(front->doorman);
     lws_context_destroy(front->context);
 }
 
 void front_free(struct front *front)
 {
     lws_context_destroy(front->context); /* the second half, once its handles are closed */
+    doorman_free(front->doorman);
     close(front->spare_fd);
     free(front);
 }

@@ -20,6 +20,7 @@ struct response {
     const char *type;
     struct text body;
     const char *allow; /* for 405 */
+    bool last;         /* the connection ends with it */
 };
 
 static int add(struct lws *wsi, const char *name, const char *value, unsigned char **at, unsigned char *end)
@@ -28,11 +29,22 @@ static int add(struct lws *wsi, const char *name, const char *value, unsigned ch
                                        (int)strlen(value), at, end);
 }
 
+/* Status and the first fields. Given no length, libwebsockets says `Connection: close` and keeps to it;
+ * the length is then added. */
+static int add_common(struct lws *wsi, const struct response *response, unsigned char **at, unsigned char *end)
+{
+    lws_filepos_t size = response->body.size;
+    if (lws_add_http_common_headers(wsi, response->status, response->type,
+                                    response->last ? LWS_ILLEGAL_HTTP_CONTENT_LEN : size, at, end))
+        return 1;
+    return response->last && lws_add_http_header_content_length(wsi, size, at, end);
+}
+
 static int send_response(struct lws *wsi, const struct response *response, bool head_only)
 {
     unsigned char headers[LWS_PRE + HEADER_ROOM];
     unsigned char *start = headers + LWS_PRE, *at = start, *end = headers + sizeof(headers) - 1;
-    if (lws_add_http_common_headers(wsi, response->status, response->type, response->body.size, &at, end) ||
+    if (add_common(wsi, response, &at, end) ||
         add(wsi, "cache-control:", "no-store", &at, end) ||
         add(wsi, "x-content-type-options:", "nosniff", &at, end) ||
         add(wsi, "referrer-policy:", "no-referrer", &at, end) ||
@@ -67,7 +79,7 @@ static bool demo_file(const char *path, struct response *response)
     for (const struct embedded_file *file = embedded_demo; file->name; file++) {
         if (strcmp(file->name, name) != 0)
             continue;
-        *response = (struct response){200, demo_type(name), {(const char *)file->data, file->size}, NULL};
+        *response = (struct response){200, demo_type(name), {(const char *)file->data, file->size}, NULL, false};
         return true;
     }
     return false;
@@ -109,7 +121,7 @@ static char *respond(const struct relay *relay, const char *path, struct respons
 {
     char *owned = NULL;
     bool dev = relay->config->auth == AUTH_MODE_DEV;
-    *response = (struct response){404, "text/plain; charset=utf-8", TEXT("not found\n"), NULL};
+    *response = (struct response){404, "text/plain; charset=utf-8", TEXT("not found\n"), NULL, false};
     if (strcmp(path, "/healthz") == 0) {
         response->status = 200;
         response->body = TEXT("ok\n");
@@ -135,13 +147,16 @@ int http_answer(struct relay *relay, struct lws *wsi)
     bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
     bool get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
     if (!head && !get) {
-        response = (struct response){405, "text/plain; charset=utf-8", TEXT("method not allowed\n"), "GET, HEAD"};
+        response = (struct response){405, "text/plain; charset=utf-8", TEXT("method not allowed\n"), "GET, HEAD",
+                                     true};
         send_response(wsi, &response, false);
         return -1; /* a body may follow that nobody reads */
     }
     if (lws_hdr_copy(wsi, path, sizeof(path), head ? WSI_TOKEN_HEAD_URI : WSI_TOKEN_GET_URI) < 0)
         path[0] = '\0';
     char *owned = respond(relay, path, &response);
+    /* Only the first request of a connection passes the doorman; an upgrade may not be the second. */
+    response.last = relay->config->auth_reject == AUTH_REJECT_HTTP;
     int result = send_response(wsi, &response, head);
     free(owned);
     return result;

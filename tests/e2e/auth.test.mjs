@@ -2,13 +2,15 @@
 // deadlines, expiry while connected, renewal in band, and what a refusal looks like.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
 import { Client, connect, devToken, outcome } from './lib/client.mjs';
 import { jwk, keyFile, newEc, newRsa, newSecret, seconds, token, unsignedToken } from './lib/jwt.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { pgherald } from './lib/env.mjs';
 import { run } from './lib/program.mjs';
+import { frame, RawSocket, upgradeRequest } from './lib/raw.mjs';
 import { PATH, startRelay } from './lib/relay.mjs';
-import { sleep } from './lib/wait.mjs';
+import { eventually, sleep, within } from './lib/wait.mjs';
 
 const WAYS = ['frame', 'header', 'query'];
 
@@ -188,7 +190,7 @@ describe('authentication', () => {
     before(async () => {
       relay = await startRelay(db, { HERALD_AUTH_REJECT: 'http' });
       strict = await startRelay(db, {
-        HERALD_AUTH: 'jwt', HERALD_JWT_KEY_FILE: keyFile(secret), HERALD_AUTH_REJECT: 'http',
+        HERALD_AUTH: 'jwt', HERALD_JWT_KEY_FILE: keyFile(secret), HERALD_AUTH_REJECT: 'http', HERALD_WORKERS: '2',
       });
     });
 
@@ -215,10 +217,261 @@ describe('authentication', () => {
       });
     }
 
-    it('the first frame still works, and is refused with a close code', async () => {
-      assert.equal(await outcome(relay, { token: devToken('alice'), via: 'frame' }), 'connected');
-      assert.deepEqual(await outcome(relay, { token: 'garbage', via: 'frame' }), { code: 4000 });
-      assert.deepEqual(await outcome(strict, { token: token(newSecret()), via: 'frame' }), { code: 4001 });
+    it('a missing token is answered 403 too, as the guide says: there is no first frame then', async () => {
+      for (const options of [{}, { token: devToken('alice'), via: 'frame' }, { query: 'token=' }, { headers: { Authorization: 'Bearer ' } }]) {
+        assert.deepEqual(await outcome(relay, options), { status: 403 }, JSON.stringify(options));
+        assert.deepEqual(await outcome(strict, options), { status: 403 }, JSON.stringify(options));
+      }
+    });
+
+    /** Everything the relay says to these pieces, sent with pauses between, until it ends the connection. */
+    async function saidTo(pieces, pause_ms = 0) {
+      const socket = new RawSocket(relay);
+      await socket.connected;
+      socket.socket.setNoDelay(true);
+      for (const piece of pieces) {
+        await socket.write(Buffer.from(piece, 'latin1'));
+        if (pause_ms) await sleep(pause_ms);
+      }
+      await within(15_000, () => `the end; so far: ${socket.data.toString('latin1').slice(0, 500)}`, socket.end);
+      const said = socket.data.toString('latin1');
+      socket.destroy();
+      return said;
+    }
+
+    const statusOf = (said) => (said === '' ? 'eof' : Number(/^HTTP\/1\.1 (\d{3}) /.exec(said)?.[1]));
+
+    /** The `connected` frame after a handshake sent in these pieces. */
+    async function welcomeTo(pieces, pause_ms) {
+      const socket = new RawSocket(relay);
+      await socket.connected;
+      socket.socket.setNoDelay(true);
+      for (const piece of pieces) {
+        await socket.write(piece);
+        await sleep(pause_ms);
+      }
+      assert.equal((await socket.response()).status, 101);
+      const { payload } = await socket.frameOf(1);
+      socket.destroy();
+      return JSON.parse(payload.toString());
+    }
+
+    it('a refusal is one whole response that says why, nothing more, and the connection ends', async () => {
+      const reasons = {
+        'authenticate first': undefined,
+        'malformed token': 's3cret',
+        'unknown user': 'dummy-jwt-for-s3cretuser',
+      };
+      for (const [reason, bad] of Object.entries(reasons)) {
+        const said = await saidTo([upgradeRequest(relay, { token: bad })]);
+        const [head, body] = said.split('\r\n\r\n');
+        assert.match(head, /^HTTP\/1\.1 403 Forbidden\r\n/);
+        assert.match(head, /^Connection: close$/im);
+        assert.match(head, new RegExp(`^Content-Length: ${body.length}$`, 'im'));
+        assert.equal(body, `${reason}\n`);
+      }
+    });
+
+    it('a head in two pieces is one head, wherever it is cut', async () => {
+      const good = upgradeRequest(relay, { token: devToken('alice') });
+      const bad = upgradeRequest(relay, { token: devToken('nobody') });
+      for (const cut of [1, 3, good.indexOf('token=') + 8, good.indexOf('\r\n') + 1, good.length - 4, good.length - 3, good.length - 1]) {
+        assert.equal((await welcomeTo([good.slice(0, cut), good.slice(cut)], 30)).user_id, 'u-alice');
+        assert.equal(statusOf(await saidTo([bad.slice(0, cut), bad.slice(cut)], 30)), 403);
+      }
+    });
+
+    it('a head dripped byte by byte is one head, if it is whole in time', async () => {
+      assert.equal((await welcomeTo([...upgradeRequest(relay, { token: devToken('alice') })], 2)).user_id, 'u-alice');
+      assert.equal(statusOf(await saidTo([...upgradeRequest(relay, { token: devToken('nobody') })], 2)), 403);
+    });
+
+    it('frames sent right behind the head, before its answer, are not lost', async () => {
+      const socket = new RawSocket(relay);
+      const ping = frame('{"type":"ping","ref":"early"}');
+      await socket.write(Buffer.concat([Buffer.from(upgradeRequest(relay, { token: devToken('alice') })), ping]));
+      assert.equal((await socket.response()).status, 101);
+      assert.equal(JSON.parse((await socket.frameOf(1)).payload.toString()).type, 'connected');
+      assert.equal(JSON.parse((await socket.frameOf(1)).payload.toString()).ref, 'early');
+      socket.destroy();
+    });
+
+    it('half a head costs no processor time', async () => {
+      const ticks = () => readFileSync(`/proc/${relay.pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).map(Number).reduce((a, b) => a + b);
+      const sockets = Array.from({ length: 20 }, () => new RawSocket(relay));
+      await Promise.all(sockets.map((socket) => socket.write(`GET ${PATH} HTTP/1.1\r\nHost: x`)));
+      const start = ticks();
+      await sleep(1_000);
+      assert.ok(ticks() - start < 20, `${ticks() - start} ticks of 10 ms in a second`);
+      sockets.forEach((socket) => socket.destroy());
+    });
+
+    it('plain requests are answered as ever, one a connection: no upgrade may hide behind one', async () => {
+      for (const [path, status] of [['/healthz', 200], ['/readyz', 200], ['/demo.js', 200], ['/nowhere', 404], [PATH, 404]]) {
+        assert.equal((await relay.get(path)).status, status, path);
+      }
+      for (const method of ['HEAD', 'POST']) assert.ok((await relay.get('/healthz', { method })).status <= 405);
+      const plain = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n';
+      for (const second of [plain, upgradeRequest(relay), upgradeRequest(relay, { token: devToken('alice') })]) {
+        const said = await saidTo([plain + second]);
+        assert.match(said, /^HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)*connection: close\r\n(?:[^\r]+\r\n)*\r\nok\n$/i);
+        assert.equal(await saidTo([plain, second], 100), said);
+      }
+    });
+
+    it('no other spelling of the path gets around the doorman', async () => {
+      for (const path of [PATH.replace('ws', '%77s'), `/${PATH}`, `/x/..${PATH}`, `${PATH}/.`, `${PATH}/`, `http://x${PATH}`, '/healthz', '/', '*', PATH.slice(1)]) {
+        for (const token of [undefined, devToken('alice')]) {
+          assert.equal(statusOf(await saidTo([upgradeRequest(relay, { path, token })])), 404, path);
+        }
+      }
+      for (const method of ['get', 'POST', 'HEAD']) {
+        const request = upgradeRequest(relay, { token: devToken('alice') }).replace('GET', method);
+        assert.equal(statusOf(await saidTo([request])), 404, method);
+      }
+    });
+
+    it('a head that two readers could read differently is answered 400', async () => {
+      const good = upgradeRequest(relay, { token: devToken('alice') });
+      const heads = [
+        good.replace('Host:', 'Authorization: Bearer a\r\nauthorization: Bearer b\r\nHost:'),
+        good.replace('token=', 'token=garbage&token='),
+        good.replace('Host:', 'Host :'),
+        good.replace('Upgrade: websocket', 'X: y\r\n Upgrade: websocket'),
+        good.replaceAll('\r\n', '\n'),
+        good.replace('Host:', 'X: a\u0000b\r\nHost:'),
+        'GET\r\n\r\n', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+      ];
+      for (const head of heads) assert.equal(statusOf(await saidTo([head])), 400, head.slice(0, 200));
+    });
+
+    it('a head of 16 KiB passes, a larger one is answered 431', async () => {
+      const sized = (size) => {
+        const bare = upgradeRequest(relay, { token: devToken('nobody'), headers: { 'X-Pad': '' } });
+        return bare.replace('X-Pad: ', `X-Pad: ${'x'.repeat(size - bare.length)}`);
+      };
+      assert.equal(statusOf(await saidTo([sized(16_384)])), 403);
+      assert.equal(statusOf(await saidTo([sized(16_385)])), 431);
+      assert.equal(statusOf(await saidTo([sized(200_000)])), 431);
+    });
+
+    it('a token of 3.9 kB passes, one beyond 8 kB is answered 403', async () => {
+      const long = token(secret, { groups: 'g'.repeat(2800) });
+      const huge = token(secret, { groups: 'g'.repeat(6500) });
+      for (const via of ['header', 'query']) {
+        assert.equal(await outcome(strict, { token: long, via }), 'connected');
+        assert.deepEqual(await outcome(strict, { token: huge, via }), { status: 403 });
+      }
+    });
+
+    it('origins are checked as ever', async () => {
+      assert.deepEqual(await outcome(relay, { token: devToken('alice'), origin: 'https://evil.example' }), { status: 403 });
+      assert.equal(await outcome(relay, { token: devToken('alice'), origin: `http://127.0.0.1:${relay.port}` }), 'connected');
+    });
+
+    it('connections that come and go at every stage leave nothing behind', async () => {
+      for (const user of ['alice', 'nobody']) {
+        const request = upgradeRequest(relay, { token: devToken(user) });
+        for (let i = 0; i < 150; i += 1) {
+          const socket = new RawSocket(relay);
+          await socket.connected;
+          await socket.write(request.slice(0, Math.floor((request.length * (i % 11)) / 10)));
+          if (i % 3 === 0) socket.socket.resetAndDestroy?.() ?? socket.destroy();
+          else if (i % 3 === 1) socket.socket.end();
+          else socket.destroy();
+        }
+      }
+      await eventually('the sockets of the gone to be closed', () => readdirSync(`/proc/${relay.pid}/fd`).length < 60);
+      await connect(relay, 'alice');
+    });
+
+    it('a full relay answers 503 before the upgrade, and still tells its health', async () => {
+      const small = await startRelay(db, { HERALD_AUTH_REJECT: 'http', HERALD_MAX_CONNECTIONS: '2' });
+      const tabs = [await connect(small, 'alice'), await connect(small, 'bob')];
+      assert.deepEqual(await outcome(small, { token: devToken('alice') }), { status: 503 });
+      assert.deepEqual(await outcome(small, {}), { status: 403 });
+      assert.equal((await small.get('/healthz')).status, 200);
+      const silent = Array.from({ length: 100 }, () => new RawSocket(small));
+      await Promise.all(silent.map((socket) => socket.connected));
+      assert.match((await silent.at(-1).response()).head, /^HTTP\/1\.1 503 [^]*^Retry-After: 1\r?$/m);
+      silent.forEach((socket) => socket.destroy());
+      await tabs[0].close();
+      await eventually('room', async () => (await outcome(small, { token: devToken('alice') })) === 'connected');
+      await tabs[1].ping();
+    });
+
+    it('a relay that is stopped lets go of those at its door', async () => {
+      const stopped = await startRelay(db, { HERALD_AUTH_REJECT: 'http' });
+      const sockets = Array.from({ length: 30 }, () => new RawSocket(stopped));
+      const request = upgradeRequest(stopped, { token: devToken('nobody') });
+      await Promise.all(sockets.map((socket, i) => socket.write(request.slice(0, Math.floor((request.length * (i % 3)) / 2)))));
+      await stopped.stop();
+      await Promise.all(sockets.map((socket) => within(2_000, () => 'the end', socket.end)));
+    });
+
+    describe('ten seconds for a head', { concurrency: true }, () => {
+      async function timesOut(start_with, drip) {
+        const socket = new RawSocket(relay);
+        const start = Date.now();
+        await socket.write(start_with);
+        const timer = setInterval(() => socket.socket.write(drip), 300);
+        const { status } = await socket.response(14_000).finally(() => clearInterval(timer));
+        const took = Date.now() - start;
+        assert.equal(status, 408);
+        assert.ok(took > 9_000 && took < 13_000, `${took} ms`);
+        await within(5_000, () => 'the end', socket.end);
+      }
+
+      it('who says nothing is answered 408', () => timesOut('', ''));
+      it('who says half is answered 408', () => timesOut(`GET ${PATH} HTTP/1.1\r\nHost`, ''));
+      it('who drips is answered 408', () => timesOut(`GET ${PATH} HTTP/1.1\r\nX: `, 'x'));
+    });
+  });
+
+  describe('HERALD_AUTH_REJECT=http while PostgreSQL is away', () => {
+    let own;
+    let relay;
+    before(async () => {
+      own = await Cluster.start();
+      relay = await startRelay(await own.database(), { HERALD_AUTH_REJECT: 'http' });
+    });
+    after(() => own?.end());
+
+    it('who is to be let in cannot be known: 503, to be tried again; a bad token stays 403', async () => {
+      await own.stop();
+      const waiting = new RawSocket(relay);
+      await waiting.write(upgradeRequest(relay, { token: devToken('alice') }));
+      const gone = new RawSocket(relay);
+      await gone.write(upgradeRequest(relay, { token: devToken('alice') }));
+      assert.deepEqual(await outcome(relay, { token: 'garbage' }), { status: 403 });
+      assert.equal((await relay.get('/healthz')).status, 200);
+      gone.destroy();
+      const { status, head, body } = await waiting.response(15_000);
+      assert.deepEqual([status, body], [503, 'database unavailable\n']);
+      assert.match(head, /^Retry-After: 1$/im);
+      await within(5_000, () => 'the end', waiting.end);
+      await own.boot();
+      await relay.ready();
+      await connect(relay, 'alice');
+    });
+
+    it('who waits is let in when it is back in time', async () => {
+      await own.stop('immediate');
+      const tab = new Client(relay, { token: devToken('alice') });
+      await sleep(500);
+      await own.boot();
+      await tab.next('connected', undefined, 10_000);
+    });
+
+    it('who waits keeps the relay from stopping for HERALD_DRAIN_SECONDS at most', async () => {
+      const stopped = await startRelay(own.databases[0], { HERALD_AUTH_REJECT: 'http', HERALD_DRAIN_SECONDS: '1' });
+      await own.stop();
+      const socket = new RawSocket(stopped);
+      await socket.write(upgradeRequest(stopped, { token: devToken('alice') }));
+      await sleep(200);
+      await stopped.stop();
+      await within(2_000, () => 'the end', socket.end);
+      await own.boot();
     });
   });
 

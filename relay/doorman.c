@@ -1,0 +1,354 @@
+/* Who may pass to libwebsockets; see doorman.h. A visitor is one waiting socket: READING
+ * until its request's head has come, ASKING while its user is looked up, LEAVING once it
+ * is refused. Late answers find it by id, never by pointer. */
+#include "doorman.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "desk.h"
+#include "log.h"
+#include "login.h"
+#include "memory.h"
+#include "request_head.h"
+
+enum {
+    HEAD_MAX_BYTES = 16384, /* what libwebsockets takes */
+    HEAD_MS = 10000,        /* for the whole head to come */
+    LOOK_MIN_MS = 5,        /* until the first new look at half a head; each wait is twice the last */
+    LOOK_MAX_MS = 1000,
+    LEAVE_MS = 2000, /* for the peer to read its refusal */
+    LEAVE_MAX_BYTES = 262144,
+    /* Beyond HERALD_MAX_CONNECTIONS: a full relay still tells its health, and tells others that it is full.
+     */
+    SPARE_VISITORS = 64,
+};
+
+enum refusal { BAD_REQUEST, FORBIDDEN, NOT_FOUND, TOO_LATE, TOO_LARGE, UNAVAILABLE };
+
+static const struct {
+    int status;
+    const char *phrase;
+    const char *fields;
+} refusal_table[] = {
+    [BAD_REQUEST] = {400, "Bad Request", ""},
+    [FORBIDDEN] = {403, "Forbidden", ""},
+    [NOT_FOUND] = {404, "Not Found", ""},
+    [TOO_LATE] = {408, "Request Timeout", ""},
+    [TOO_LARGE] = {431, "Request Header Fields Too Large", ""},
+    [UNAVAILABLE] = {503, "Service Unavailable", "Retry-After: 1\r\n"},
+};
+
+enum visitor_state { VISITOR_READING, VISITOR_ASKING, VISITOR_LEAVING };
+
+struct visitor {
+    uint64_t id;
+    struct doorman *doorman;
+    int fd;
+    enum visitor_state state;
+    uint64_t deadline_ms; /* of READING */
+    uint64_t look_ms;     /* until the next look at half a head */
+    size_t left_bytes;    /* read and thrown away while LEAVING */
+    uv_poll_t poll;
+    uv_timer_t timer;
+    int handles; /* still open */
+    UT_hash_handle hh;
+};
+
+struct doorman {
+    struct relay *relay;
+    const char *endpoint;
+    doorman_pass *pass;
+    void *owner;
+    struct visitor *visitors; /* uthash by id */
+    int count;
+    uint64_t last_id;
+    char bytes[HEAD_MAX_BYTES]; /* what one visitor's socket shows */
+};
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+static void on_timer(uv_timer_t *timer);
+
+/* ---- coming and going ---- */
+
+/* wait_ms: how long nothing need happen; 0 is for ever. */
+static void watch(struct visitor *visitor, int events, uint64_t wait_ms)
+{
+    uv_poll_start(&visitor->poll, events, on_poll);
+    if (wait_ms)
+        uv_timer_start(&visitor->timer, on_timer, wait_ms, 0);
+    else
+        uv_timer_stop(&visitor->timer);
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+    struct visitor *visitor = handle->data;
+    if (--visitor->handles == 0)
+        free(visitor);
+}
+
+/* The visitor is gone; its socket is the caller's, and nobody watches it any more. */
+static int release(struct visitor *visitor)
+{
+    int fd = visitor->fd;
+    HASH_DEL(visitor->doorman->visitors, visitor);
+    visitor->doorman->count--;
+    visitor->fd = -1;
+    uv_close((uv_handle_t *)&visitor->poll, handle_closed);
+    uv_close((uv_handle_t *)&visitor->timer, handle_closed);
+    return fd;
+}
+
+static void drop(struct visitor *visitor)
+{
+    close(release(visitor));
+}
+
+static void pass_on(struct visitor *visitor)
+{
+    struct doorman *doorman = visitor->doorman;
+    doorman->pass(doorman->owner, release(visitor));
+}
+
+/* ---- refusals ---- */
+
+/* One complete response, the last on this socket. False: it is broken, or full before anything was sent. */
+static bool answer(int fd, enum refusal refusal, const char *reason)
+{
+    char text[512];
+    int size = snprintf(text, sizeof(text),
+                        "HTTP/1.1 %d %s\r\n"
+                        "Content-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Length: %zu\r\n"
+                        "Cache-Control: no-store\r\n"
+                        "X-Content-Type-Options: nosniff\r\n"
+                        "%sConnection: close\r\n\r\n%s\n",
+                        refusal_table[refusal].status, refusal_table[refusal].phrase, strlen(reason) + 1,
+                        refusal_table[refusal].fields, reason);
+    log_info("handshake_refused", LOG_INT("status", refusal_table[refusal].status),
+             LOG_STR("reason", reason));
+    return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && shutdown(fd, SHUT_WR) == 0;
+}
+
+/* Bytes of the request that nobody has read would make close() reset the connection, and the answer
+ * be lost with it. So they are read and thrown away, within bounds, until the peer closes too. */
+static void refuse(struct visitor *visitor, enum refusal refusal, const char *reason)
+{
+    if (!answer(visitor->fd, refusal, reason)) {
+        drop(visitor);
+        return;
+    }
+    visitor->state = VISITOR_LEAVING;
+    watch(visitor, UV_READABLE, LEAVE_MS);
+}
+
+static void see_off(struct visitor *visitor)
+{
+    ssize_t size = recv(visitor->fd, visitor->doorman->bytes, HEAD_MAX_BYTES, 0);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (size > 0)
+        visitor->left_bytes += (size_t)size;
+    if (size <= 0 || visitor->left_bytes > LEAVE_MAX_BYTES)
+        drop(visitor);
+}
+
+/* There is not even room to wait in: it is told so as well as can be done at once. */
+static void turn_away(struct doorman *doorman, int fd)
+{
+    if (answer(fd, UNAVAILABLE, end_reason_text(END_CAPACITY)))
+        (void)recv(fd, doorman->bytes, HEAD_MAX_BYTES, 0);
+    close(fd);
+}
+
+/* ---- who is it ---- */
+
+static void resolved(struct relay *relay, uint64_t id, void *context, const struct answer *found)
+{
+    (void)relay;
+    const struct doorman *doorman = context;
+    struct visitor *visitor = NULL;
+    HASH_FIND(hh, doorman->visitors, &id, sizeof(id), visitor);
+    if (!visitor || visitor->state != VISITOR_ASKING)
+        return;
+    if (!found || answer_error(found)) {
+        refuse(visitor, UNAVAILABLE, end_reason_text(END_UNAVAILABLE));
+        return;
+    }
+    bool known = answer_rows(found) == 1 && answer_text(found, 0, 0).size > 0;
+    if (known)
+        pass_on(visitor);
+    else
+        refuse(visitor, FORBIDDEN, end_reason_text(END_NO_USER));
+}
+
+/* The desk answers in the end, be it that the database is away; so there is no deadline here. */
+static void ask(struct visitor *visitor, const struct auth_claims *claims)
+{
+    struct doorman *doorman = visitor->doorman;
+    visitor->state = VISITOR_ASKING;
+    watch(visitor, UV_DISCONNECT, 0);
+    desk_submit(doorman->relay->desk, &(struct desk_query){.statement = DESK_RESOLVE_USER,
+                                                           .values = {claims->claims_json},
+                                                           .session = visitor->id,
+                                                           .context = doorman,
+                                                           .done = resolved});
+}
+
+static void check_token(struct visitor *visitor, struct text token)
+{
+    struct auth_claims claims;
+    enum auth_result result = login_verify(visitor->doorman->relay, token, &claims);
+    if (result != AUTH_OK) {
+        refuse(visitor, FORBIDDEN, auth_reason(result));
+        return;
+    }
+    ask(visitor, &claims);
+    auth_claims_clear(&claims);
+}
+
+/* Paths are compared as they were sent: libwebsockets takes more spellings for the endpoint, and
+ * whoever uses one must not get around the check. */
+static void check_head(struct visitor *visitor, const struct request_head *head)
+{
+    const struct doorman *doorman = visitor->doorman;
+    struct text endpoint = text_of(doorman->endpoint);
+    if (!head->wants_upgrade)
+        pass_on(visitor);
+    else if (!head->is_get || head->path.size != endpoint.size ||
+             memcmp(head->path.bytes, endpoint.bytes, endpoint.size) != 0)
+        refuse(visitor, NOT_FOUND, "not found");
+    else if (!head->shows_token)
+        refuse(visitor, FORBIDDEN, end_reason_text(END_NO_TOKEN));
+    else if (doorman->relay->sessions.count >= doorman->relay->config->max_connections)
+        refuse(visitor, UNAVAILABLE, end_reason_text(END_CAPACITY));
+    else
+        check_token(visitor, (struct text){head->token, head->token_size});
+}
+
+/* ---- looking ---- */
+
+/* Half a head stays readable, and polling for more would never sleep. So it is looked at again after
+ * a while, and polled for the peer's end only, which the bytes before it would hide from a look. */
+static void look_later(struct visitor *visitor)
+{
+    uint64_t now_ms = clock_now_ms();
+    if (now_ms >= visitor->deadline_ms) {
+        refuse(visitor, TOO_LATE, "no request in time");
+        return;
+    }
+    uint64_t left_ms = visitor->deadline_ms - now_ms;
+    watch(visitor, UV_DISCONNECT, visitor->look_ms < left_ms ? visitor->look_ms : left_ms);
+    visitor->look_ms = visitor->look_ms * 2 < LOOK_MAX_MS ? visitor->look_ms * 2 : LOOK_MAX_MS;
+}
+
+/* ended: the peer will send nothing more. */
+static void read_head(struct visitor *visitor, size_t size, bool ended)
+{
+    struct request_head head;
+    switch (request_head_parse(visitor->doorman->bytes, size, &head)) {
+    case REQUEST_HEAD_COMPLETE:
+        check_head(visitor, &head);
+        return;
+    case REQUEST_HEAD_BAD:
+        refuse(visitor, BAD_REQUEST, "bad request");
+        return;
+    case REQUEST_HEAD_PARTIAL:
+        break;
+    }
+    if (size == HEAD_MAX_BYTES)
+        refuse(visitor, TOO_LARGE, "request head too large");
+    else if (ended)
+        drop(visitor);
+    else
+        look_later(visitor);
+}
+
+static void look(struct visitor *visitor, bool ended)
+{
+    ssize_t size = recv(visitor->fd, visitor->doorman->bytes, HEAD_MAX_BYTES, MSG_PEEK);
+    bool nothing_yet = size < 0 && (errno == EAGAIN || errno == EINTR);
+    if (size > 0)
+        read_head(visitor, (size_t)size, ended);
+    else if (nothing_yet && !ended)
+        look_later(visitor);
+    else
+        drop(visitor);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct visitor *visitor = poll->data;
+    if (status < 0 || visitor->state == VISITOR_ASKING)
+        drop(visitor);
+    else if (visitor->state == VISITOR_LEAVING)
+        see_off(visitor);
+    else
+        look(visitor, (events & UV_DISCONNECT) != 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct visitor *visitor = timer->data;
+    if (visitor->state == VISITOR_LEAVING)
+        drop(visitor);
+    else
+        look(visitor, false);
+}
+
+/* ---- the doorman ---- */
+
+void doorman_take(struct doorman *doorman, int fd)
+{
+    const struct relay *relay = doorman->relay;
+    if (doorman->count >= relay->config->max_connections + SPARE_VISITORS - relay->sessions.count) {
+        turn_away(doorman, fd);
+        return;
+    }
+    struct visitor *visitor = memory_zero(sizeof(*visitor));
+    if (uv_poll_init(relay->loop, &visitor->poll, fd) != 0) {
+        log_warn("socket_not_watched", LOG_INT("visitors", doorman->count));
+        close(fd);
+        free(visitor);
+        return;
+    }
+    uv_timer_init(relay->loop, &visitor->timer);
+    visitor->id = ++doorman->last_id;
+    visitor->doorman = doorman;
+    visitor->fd = fd;
+    visitor->deadline_ms = clock_now_ms() + HEAD_MS;
+    visitor->look_ms = LOOK_MIN_MS;
+    visitor->poll.data = visitor->timer.data = visitor;
+    visitor->handles = 2;
+    HASH_ADD(hh, doorman->visitors, id, sizeof(visitor->id), visitor);
+    doorman->count++;
+    watch(visitor, UV_READABLE, HEAD_MS);
+}
+
+struct doorman *doorman_new(struct relay *relay, const char *endpoint, doorman_pass *pass, void *owner)
+{
+    struct doorman *doorman = memory_zero(sizeof(*doorman));
+    doorman->relay = relay;
+    doorman->endpoint = endpoint;
+    doorman->pass = pass;
+    doorman->owner = owner;
+    return doorman;
+}
+
+void doorman_close(struct doorman *doorman)
+{
+    struct visitor *visitor, *next;
+    HASH_ITER (hh, doorman->visitors, visitor, next)
+        drop(visitor);
+}
+
+void doorman_free(struct doorman *doorman)
+{
+    free(doorman);
+}
