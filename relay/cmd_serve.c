@@ -33,7 +33,8 @@ static void print_help(void)
     puts("usage: pgherald serve [--config FILE] [--print-config]\n\n"
          "Runs the relay until SIGTERM or SIGINT. SIGHUP reads keys and reloadable values again.\n\n"
          "  --config FILE   read HERALD_* variables from FILE as well; the environment wins\n"
-         "  --print-config  show every variable with its value and where it comes from, and exit\n\n"
+         "  --print-config  show every variable with its value and where it comes from, and exit\n"
+         "  --config-table  print the table of variables as Markdown, and exit\n\n"
          "The database must have the schema (`pgherald migrate`); connect as a role that was granted\n"
          "herald_relay, directly or through a session pooler, never through a transaction pooler.\n");
     config_help(stdout);
@@ -43,6 +44,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {{"config", required_argument, NULL, 'c'},
                                           {"print-config", no_argument, NULL, 'p'},
+                                          {"config-table", no_argument, NULL, 't'},
                                           {"worker", required_argument, NULL, 'w'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
@@ -57,6 +59,10 @@ static int parse_options(int argc, char **argv, struct options *options)
         if (name == '?') {
             fprintf(stderr, "pgherald serve: what is `%s`? See pgherald serve --help\n", argv[optind - 1]);
             return 2;
+        }
+        if (name == 't') {
+            config_help_markdown(stdout);
+            exit(EXIT_SUCCESS);
         }
         if (name == 'c')
             options->config_file = optarg;
@@ -75,7 +81,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 static void set_file_limit(const struct config *config)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)config->max_connections + OTHER_FILES;
+    rlim_t wanted = (rlim_t)(config->max_connections / config->workers) + OTHER_FILES;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     if (wanted > FILES_MAX)
@@ -138,7 +144,8 @@ static int serve(struct config *config, const struct options *options)
         log_error("bad_configuration", LOG_STR("variable", "HERALD_JWT_KEY_FILE"), LOG_STR("why", why));
         return CONFIG_EXIT_STATUS;
     }
-    set_file_limit(config);
+    if (options->worker < 0)
+        set_file_limit(config); /* workers inherit it */
     srandom((unsigned)getpid());
     signal(SIGPIPE, SIG_IGN);
     int status;

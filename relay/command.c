@@ -36,7 +36,8 @@ static bool time_parse(const char *text, size_t size, char out[COMMAND_TIME_SIZE
     if (size < 20 || strspn(copy, "0123456789") != 4)
         return false;
     const char *rest = strptime(copy, "%Y-%m-%dT%H:%M:%S", &parts);
-    if (!rest)
+    /* strptime() also takes blanks, fields of one digit and a 61st second. */
+    if (!rest || rest - copy != 19 || strchr(copy, ' ') || parts.tm_sec > 60)
         return false;
     if (*rest == '.') {
         size_t digits = strspn(rest + 1, "0123456789");

@@ -1,5 +1,5 @@
 /* The configuration: HERALD_* from the environment or an env-format file in, one plain struct
- * out. One table in config.c has name, type, default, range, reload flag, secret flag and help. */
+ * out. One table in config_table.c has name, type, default, range, reload flag, secret flag and help. */
 #ifndef PGHERALD_CONFIG_H
 #define PGHERALD_CONFIG_H
 

@@ -100,6 +100,15 @@ const char *answer_error(const struct answer *answer)
 
 /* ---- the queue ---- */
 
+/* Errors of class 22 (data) quote a client's value, which is no business of the log. */
+static void log_failure(const struct desk_query *query, const PGresult *result, const char *sqlstate)
+{
+    bool quotes_data = strncmp(sqlstate, "22", 2) == 0;
+    log_warn("query_failed", LOG_STR("statement", statement_table[query->statement].name),
+             LOG_STR("sqlstate", sqlstate),
+             LOG_STR("why", quotes_data ? "bad value" : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+}
+
 static void entry_finish(struct desk *desk, struct entry *entry, const PGresult *result)
 {
     struct answer answer = {result};
@@ -108,9 +117,7 @@ static void entry_finish(struct desk *desk, struct entry *entry, const PGresult 
     DL_DELETE(desk->queue, entry);
     desk->length--;
     if (result && answer_error(&answer))
-        log_warn("query_failed", LOG_STR("statement", statement_table[entry->query.statement].name),
-                 LOG_STR("sqlstate", answer_error(&answer)),
-                 LOG_STR("why", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+        log_failure(&entry->query, result, answer_error(&answer));
     entry->query.done(desk->relay, entry->query.session, entry->query.context, result ? &answer : NULL);
     free(entry);
 }

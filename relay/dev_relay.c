@@ -181,17 +181,17 @@ void dev_relay_stop(struct dev_relay *relay)
 
 void dev_relay_print_log(const struct dev_relay *relay, FILE *out)
 {
-    char line[1024];
-    FILE *log = relay->log[0] ? fopen(relay->log, "re") : NULL;
-    if (!log)
+    char tail[LOG_TAIL_BYTES + 1], *line = tail, *rest = NULL;
+    int log = relay->log[0] ? open(relay->log, O_RDONLY | O_CLOEXEC) : -1;
+    if (log < 0)
         return;
-    fseek(log, 0, SEEK_END);
-    long size = ftell(log);
-    fseek(log, size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0, SEEK_SET);
+    off_t size = lseek(log, 0, SEEK_END), skipped = size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0;
+    ssize_t length = pread(log, tail, LOG_TAIL_BYTES, skipped);
+    close(log);
+    tail[length > 0 ? length : 0] = '\0';
+    if (skipped > 0)
+        line += strcspn(line, "\n"); /* the rest of a line that began earlier */
     fprintf(out, "the relay's last messages:\n");
-    if (size > LOG_TAIL_BYTES && !fgets(line, sizeof line, log))
-        line[0] = '\0'; /* the rest of a line that began earlier */
-    while (fgets(line, sizeof line, log))
-        fprintf(out, "  %s", line);
-    fclose(log);
+    for (line = strtok_r(line, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        fprintf(out, "  %s\n", line);
 }

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "memory.h"
 #include "message.h"
+#include "reload.h"
 
 enum {
     FLUSH_BYTES = 65536, /* of one write to the workers */
@@ -31,7 +32,7 @@ struct slot {
 };
 
 struct supervisor {
-    const struct config *config;
+    struct config *config;
     uv_loop_t loop;
     struct feed *feed;
     struct slot *slots;
@@ -262,12 +263,15 @@ static void stop(struct supervisor *supervisor, int exit_status)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct supervisor *supervisor = handle->data;
-    if (number == SIGHUP)
+    struct jwt_keys *none = NULL; /* keys are the workers' */
+    if (number == SIGHUP) {
         signal_workers(supervisor, SIGHUP);
-    else if (supervisor->stopping)
+        reload(supervisor->config, &none);
+    } else if (supervisor->stopping) {
         signal_workers(supervisor, SIGKILL); /* asked twice: at once */
-    else
+    } else {
         stop(supervisor, EXIT_SUCCESS);
+    }
 }
 
 static void on_fatal(void *owner, const char *why)
@@ -322,7 +326,7 @@ static void close_all(struct supervisor *supervisor)
     uv_loop_close(&supervisor->loop);
 }
 
-int supervisor_run(const struct config *config, const int *listen_fds)
+int supervisor_run(struct config *config, const int *listen_fds)
 {
     struct supervisor supervisor = {.config = config};
     uv_loop_init(&supervisor.loop);

@@ -11,7 +11,8 @@ enum {
     SUPERVISOR_BUS_FD = 4,    /* and its end of the bus */
 };
 
-/* Runs config->workers workers on these sockets until SIGTERM or SIGINT; returns the exit status. */
-int supervisor_run(const struct config *config, const int *listen_fds);
+/* Runs config->workers workers on these sockets until SIGTERM or SIGINT; returns the exit status.
+ * SIGHUP reaches the workers too, and changes config in place. */
+int supervisor_run(struct config *config, const int *listen_fds);
 
 #endif

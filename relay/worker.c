@@ -16,6 +16,8 @@
 enum {
     TICK_MS = 1000,
     TIDY_TICKS = 60,
+    TIDY_TOMBSTONES = 10000, /* what herald.relay_tidy() deletes at most in one call */
+    TIDY_EXPIRED = 1000,
     STOP_POLL_MS = 20,
 };
 
@@ -41,15 +43,28 @@ struct worker {
 static void on_turn_end(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
+    sessions_flush(&worker->relay.sessions);
     counts_flush(&worker->relay);
     marks_flush(&worker->relay);
     desk_flush(worker->relay.desk);
-    sessions_flush(&worker->relay.sessions);
+    sessions_flush(&worker->relay.sessions); /* for what the desk could not send */
 }
 
+static void tidy(struct relay *relay);
+
+/* A failure is logged by the desk, and tried again in a minute. */
 static void tidied(struct relay *relay, uint64_t unused, void *context, const struct answer *answer)
 {
-    (void)relay, (void)unused, (void)context, (void)answer; /* a failure is logged by the desk */
+    (void)unused, (void)context;
+    if (!answer || answer_error(answer) || relay->stopping)
+        return;
+    if (answer_int(answer, 0, 1) >= TIDY_TOMBSTONES || answer_int(answer, 0, 2) >= TIDY_EXPIRED)
+        tidy(relay); /* there was more than one call deletes */
+}
+
+static void tidy(struct relay *relay)
+{
+    desk_submit(relay->desk, &(struct desk_query){.statement = DESK_TIDY, .done = tidied});
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -58,7 +73,7 @@ static void on_tick(uv_timer_t *timer)
     sessions_tick(&worker->relay);
     marks_tick(&worker->relay);
     if (worker->place.number == 0 && ++worker->ticks % TIDY_TICKS == 0 && desk_ready(worker->relay.desk))
-        desk_submit(worker->relay.desk, &(struct desk_query){.statement = DESK_TIDY, .done = tidied});
+        tidy(&worker->relay);
 }
 
 /* ---- the end ---- */
