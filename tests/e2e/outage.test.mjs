@@ -137,6 +137,41 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
       }
     });
 
+    // A backend that is told to quit while a question of the relay lies unread in its socket says why and is gone:
+    // the relay's socket then has something to read and an error at once.
+    async function dieUnread(name, ask) {
+      const pids = (await db.sql(`select pid from pg_stat_activity where application_name = $1 and datname = current_database()`, [name])).map((row) => Number(row.pid));
+      assert.ok(pids.length > 0, name);
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      await ask();
+      for (const pid of pids) {
+        process.kill(pid, 'SIGQUIT');
+        process.kill(pid, 'SIGCONT');
+      }
+    }
+
+    it('the feed\'s connection that ends with an error is noticed at once', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      await dieUnread('pgherald feed', () => sleep(1_300)); // it looks once a second
+      const id = await eventually('a row to be written', () => db.notify(user, 'afterwards').catch(() => null));
+      await eventually('the tab to know it', () => mirrorOf(tab).rows.has(id), 5_000);
+      assert.equal(tab.closing, null);
+    });
+
+    it('the other connection that ends with an error is noticed at once', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      await dieUnread('pgherald desk', async () => {
+        tab.send({ type: 'get_unread', ref: 'unread' });
+        await sleep(300);
+      });
+      const answer = await tab.next(null, (frame) => frame.ref === 'unread', 7_000);
+      assert.ok(answer.type === 'unread_notifications' || answer.code === 'unavailable', answer.raw);
+      assert.equal(tab.closing, null);
+      await relay.ready();
+    });
+
     it('one lost connection of the relay is replaced without a client noticing', async () => {
       const user = await db.person();
       const tab = await connect(relay, user);
@@ -191,8 +226,12 @@ describe('a worker is killed', () => {
   it('again and again, and the relay still serves', async () => {
     const user = await db.person();
     for (let i = 0; i < 4; i += 1) {
-      process.kill(relay.workers()[i % 2], 'SIGKILL');
-      await eventually('two workers', () => relay.workers().length === 2);
+      const victim = relay.workers()[i % 2];
+      process.kill(victim, 'SIGKILL');
+      await eventually('another worker in its place', () => {
+        const now = relay.workers();
+        return now.length === 2 && !now.includes(victim);
+      });
       await relay.ready();
     }
     const tab = await eventually('a tab', () => connect(relay, user).catch(() => null));

@@ -114,7 +114,7 @@ describe('startup', () => {
     });
 
     it('a password in the database URL is in no message', async () => {
-      for (const url of ['postgresql://u:s3cret@h:port/db', 'host=h password=s3cret nonsense=1', 'postgresql://u@h/db?password=s3cret&nonsense=1']) {
+      for (const url of ['postgresql://u:s3cret@[h/db', 'host=h password=s3cret nonsense=1', 'postgresql://u@h/db?password=s3cret&nonsense=1']) {
         const { code, output } = await refused({ HERALD_DATABASE_URL: url });
         assert.equal(code, 78, output);
         assert.ok(!output.includes('s3cret'), output);

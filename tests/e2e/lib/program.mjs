@@ -93,7 +93,7 @@ export function childrenOf(pid) {
 /** Runs to the end; `{code, output}`. */
 export async function run(command, args = [], options = {}) {
   const program = new Program(command, args, options);
-  const { code, signal, error } = await program.end(options.timeout ?? 30_000);
+  const { code, signal, error } = await program.end(options.timeout ?? 30_000).finally(() => program.signal('SIGKILL'));
   if (error) throw error;
   return { code, signal, output: program.output() };
 }
