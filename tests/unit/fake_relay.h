@@ -162,7 +162,8 @@ static inline void answer_next(const struct answer *answer)
     ck_assert_int_gt(fake_desk.count, 0);
     struct desk_query query = fake_desk.queries[0];
     fake_desk.count--;
-    memmove(fake_desk.queries, fake_desk.queries + 1, (size_t)fake_desk.count * sizeof(query));
+    for (int i = 0; i < fake_desk.count; i++)
+        fake_desk.queries[i] = fake_desk.queries[i + 1];
     query.done(&fake_relay, query.session, query.context, answer);
     for (int i = 0; i < DESK_PARAMS_MAX; i++)
         free((void *)(uintptr_t)query.values[i]);
@@ -272,8 +273,7 @@ static inline void expect_nothing(struct fake_socket *socket)
     ck_assert_msg(socket->size == 0, "unexpected: %.*s", (int)socket->size, (const char *)socket->bytes);
 }
 
-/* The next frame is a text with exactly these members; borrowed members of `expected` that are "*" may be
- * anything. */
+/* The next frame is a text with exactly these members; what is "*" in `expected` may be anything. */
 static inline void expect_json(struct fake_socket *socket, const char *expected)
 {
     struct frame *frame = next_frame(socket);
@@ -284,11 +284,14 @@ static inline void expect_json(struct fake_socket *socket, const char *expected)
     json_t *wanted = json_loads(expected, 0, NULL), *value;
     const char *name;
     ck_assert_ptr_nonnull(wanted);
-    json_object_foreach (wanted, name, value) {
-        if (json_is_string(value) && strcmp(json_string_value(value), "*") == 0 && json_object_get(actual, name))
+    json_object_foreach(wanted, name, value)
+    {
+        if (json_is_string(value) && strcmp(json_string_value(value), "*") == 0 &&
+            json_object_get(actual, name))
             json_object_set(wanted, name, json_object_get(actual, name));
     }
-    ck_assert_msg(json_equal(actual, wanted), "expected %s, got %.*s", expected, (int)payload.size, payload.bytes);
+    ck_assert_msg(json_equal(actual, wanted), "expected %s, got %.*s", expected, (int)payload.size,
+                  payload.bytes);
     json_decref(actual);
     json_decref(wanted);
     frame_drop(frame);
@@ -308,7 +311,8 @@ static inline void expect_close(struct fake_socket *socket, int code, const char
     struct frame *frame = next_frame(socket);
     ck_assert_msg(frame != NULL, "no frame, expected close %d %s", code, reason);
     struct text payload = frame_payload(frame);
-    ck_assert_msg(frame->bytes[0] == 0x88, "expected close %d, got %.*s", code, (int)payload.size, payload.bytes);
+    ck_assert_msg(frame->bytes[0] == 0x88, "expected close %d, got %.*s", code, (int)payload.size,
+                  payload.bytes);
     ck_assert_int_eq(frame->bytes[2] << 8 | frame->bytes[3], code);
     ck_assert_uint_eq(payload.size, 2 + strlen(reason));
     ck_assert_mem_eq(payload.bytes + 2, reason, strlen(reason));

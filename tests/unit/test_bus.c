@@ -29,8 +29,8 @@ static void on_change(void *owner, const struct change *change, struct frame *fr
     char id[UUID_TEXT_SIZE];
     ck_assert_ptr_eq(owner, &the_owner);
     uuid_format(&change->id, id);
-    note("change %c user=%.*s id=%s version=%d frame=", change->kind, (int)change->user.size, change->user.bytes,
-         id, change->version);
+    note("change %c user=%.*s id=%s version=%d frame=", change->kind, (int)change->user.size,
+         change->user.bytes, id, change->version);
     if (frame)
         note("%.*s\n", (int)frame_payload(frame).size, frame_payload(frame).bytes);
     else

@@ -37,7 +37,10 @@ START_TEST(a_cursor_has_one_text_and_comes_back_from_it)
 }
 END_TEST
 
-#define BYTES(text) {text, sizeof(text) - 1}
+#define BYTES(text)                                                                                          \
+    {                                                                                                        \
+        text, sizeof(text) - 1                                                                               \
+    }
 static const struct {
     const char *bytes;
     size_t size;

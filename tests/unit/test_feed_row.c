@@ -38,11 +38,17 @@ static const struct {
     struct row row;
     uint64_t xmin, insert_lsn, flush_lsn;
 } headers[] = {
-    {{"usual", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "23456789", "23456000"}}, 731, 23456789, 23456000},
+    {{"usual", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "23456789", "23456000"}},
+     731,
+     23456789,
+     23456000},
     {{"zeros", {"h", NULL, NULL, NULL, NULL, "1:1:", "0", "0", "0"}}, 0, 0, 0},
     {{"largest",
-      {"h", NULL, NULL, NULL, NULL, "1:1:", "18446744073709551615", "18446744073709551615", "18446744073709551614"}},
-     UINT64_MAX, UINT64_MAX, UINT64_MAX - 1},
+      {"h", NULL, NULL, NULL, NULL, "1:1:", "18446744073709551615", "18446744073709551615",
+       "18446744073709551614"}},
+     UINT64_MAX,
+     UINT64_MAX,
+     UINT64_MAX - 1},
     {{"what stands in other columns", {"h", "alice", ID, "x", BODY, SNAPSHOT, "731", "1", "2"}}, 731, 1, 2},
 };
 
@@ -116,7 +122,8 @@ static const struct row bad[] = {
     {"header with a sign", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "+1", "1", "1"}},
     {"header with a blank", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, " 1", "1", "1"}},
     {"header with a fraction", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "1.5", "1"}},
-    {"header with an lsn as PostgreSQL writes it", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "0/16B3740", "1"}},
+    {"header with an lsn as PostgreSQL writes it",
+     {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "0/16B3740", "1"}},
     {"header with 21 digits", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "1", "100000000000000000000"}},
 
     {"new without user", {"n", NULL, ID, "1", BODY}},

@@ -13,7 +13,8 @@ static const struct {
     {"{\"type\":\"get_unread\"}", {"alice", "t", "10", NULL, NULL}},
     {"{\"type\":\"get_notifications\"}", {"alice", "f", "10", NULL, NULL}},
     {"{\"type\":\"get_unread\",\"limit\":1,\"before\":null}", {"alice", "t", "1", NULL, NULL}},
-    {"{\"type\":\"get_unread\",\"limit\":100,\"before\":\"" TIME "_" ID "\"}", {"alice", "t", "100", TIME, ID}},
+    {"{\"type\":\"get_unread\",\"limit\":100,\"before\":\"" TIME "_" ID "\"}",
+     {"alice", "t", "100", TIME, ID}},
     {"{\"type\":\"get_notifications\",\"before\":\"" TIME "_" ID "\"}", {"alice", "f", "10", TIME, ID}},
 };
 
@@ -69,8 +70,9 @@ START_TEST(a_database_that_is_away_is_said_so)
     send_text(&tab, "{\"type\":\"get_unread\",\"ref\":\"r\"}");
     answer_next(NULL);
     end_turn();
-    expect_json(&tab, "{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"*\",\"retry_after_ms\":1000,"
-                      "\"ref\":\"r\"}");
+    expect_json(&tab,
+                "{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"*\",\"retry_after_ms\":1000,"
+                "\"ref\":\"r\"}");
 }
 END_TEST
 
@@ -82,8 +84,9 @@ START_TEST(several_pages_under_way_keep_their_order_and_their_refs)
     answer_next(&(struct answer){.rows = 1, .cells = {{"1", "[]", NULL}}});
     answer_next(&(struct answer){.rows = 1, .cells = {{"1", "[]", NULL}}});
     end_turn();
-    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":1,\"notifications\":[],\"next\":null," CURSOR
-                      ",\"ref\":\"1\"}");
+    expect_json(&tab,
+                "{\"type\":\"unread_notifications\",\"count\":1,\"notifications\":[],\"next\":null," CURSOR
+                ",\"ref\":\"1\"}");
     expect_json(&tab, "{\"type\":\"notifications\",\"count\":1,\"notifications\":[],\"next\":null," CURSOR
                       ",\"ref\":\"2\"}");
 }

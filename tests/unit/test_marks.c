@@ -1,5 +1,5 @@
-/* Write-backs: one statement a turn, one answer each, and the feed's echo of a tab's own mark neither twice nor
- * before its answer. */
+/* Write-backs: one statement a turn, one answer each, and the feed's echo of a tab's own mark neither twice
+ * nor before its answer. */
 #include "fake_relay.h"
 #include "run_suite.h"
 
@@ -10,11 +10,12 @@
 #define MARK(id, ref) "{\"type\":\"mark_read\",\"notification_id\":\"" id "\"" ref "}"
 #define REF(ref) ",\"ref\":\"" ref "\""
 #define BODY(version) "{\"id\":\"" ID "\",\"is_read\":true,\"version\":" version "}"
-#define UPDATED(version, ref)                                                                                 \
-    "{\"type\":\"notification_updated\",\"notification_id\":\"" ID "\",\"success\":true,\"notification\":"    \
-    BODY(version) ",\"cursor\":\"" FAKE_CURSOR "\"" ref "}"
-#define FAILED(id, code, ref)                                                                                 \
-    "{\"type\":\"notification_updated\",\"notification_id\":\"" id "\",\"success\":false,\"code\":\"" code "\"" ref "}"
+#define UPDATED(version, ref)                                                                                \
+    "{\"type\":\"notification_updated\",\"notification_id\":\"" ID                                           \
+    "\",\"success\":true,\"notification\":" BODY(version) ",\"cursor\":\"" FAKE_CURSOR "\"" ref "}"
+#define FAILED(id, code, ref)                                                                                \
+    "{\"type\":\"notification_updated\",\"notification_id\":\"" id "\",\"success\":false,\"code\":\"" code   \
+    "\"" ref "}"
 
 static struct fake_socket tab, other;
 
@@ -55,8 +56,11 @@ static void answer_marked(const char *owner, const char *version, const char *bo
 
 static void feed(enum change_kind kind, int version, const char *body)
 {
-    struct change change = {
-        .kind = kind, .user = TEXT("alice"), .version = version, .body = text_of(body), .cursor = FAKE_CURSOR};
+    struct change change = {.kind = kind,
+                            .user = TEXT("alice"),
+                            .version = version,
+                            .body = text_of(body),
+                            .cursor = FAKE_CURSOR};
     ck_assert(uuid_parse(ID, sizeof(ID) - 1, &change.id));
     struct change_sink sink = relay_sink(&fake_relay);
     sink.change(sink.owner, &change);
@@ -79,7 +83,8 @@ END_TEST
 
 static const struct {
     const char *name, *owner; /* NULL: no row at all */
-} not_found[] = {{"no such row", NULL}, {"another's", "bob"}, {"a longer id", "alice2"}, {"a shorter id", "alic"}};
+} not_found[] = {
+    {"no such row", NULL}, {"another's", "bob"}, {"a longer id", "alice2"}, {"a shorter id", "alic"}};
 
 START_TEST(what_is_not_the_users_is_not_found)
 {
@@ -215,10 +220,12 @@ END_TEST
 
 START_TEST(only_updates_of_a_marked_row_are_held)
 {
-    char deleted[] = "{\"type\":\"notification_deleted\",\"notification_id\":\"" ID "\",\"cursor\":\"" FAKE_CURSOR "\"}";
+    char deleted[] =
+        "{\"type\":\"notification_deleted\",\"notification_id\":\"" ID "\",\"cursor\":\"" FAKE_CURSOR "\"}";
     mark(MARK(ID, ""));
     feed(CHANGE_NEW, 1, BODY("1"));
-    expect_json(&tab, "{\"type\":\"new_notification\",\"notification\":" BODY("1") ",\"cursor\":\"" FAKE_CURSOR "\"}");
+    expect_json(&tab, "{\"type\":\"new_notification\",\"notification\":" BODY(
+                          "1") ",\"cursor\":\"" FAKE_CURSOR "\"}");
     feed(CHANGE_DELETED, 0, NULL);
     expect_json(&tab, deleted);
 }
@@ -280,8 +287,9 @@ START_TEST(marks_that_pile_up_are_refused_at_the_bound)
 {
     fake_relay.marks.queued_count = DESK_QUEUE_MAX - 1;
     mark("{\"type\":\"mark_read\",\"notification_ids\":[\"" ID "\",\"" ID_2 "\"],\"ref\":\"r\"}");
-    expect_json(&tab, "{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"*\",\"retry_after_ms\":1000,"
-                      "\"ref\":\"r\"}");
+    expect_json(&tab,
+                "{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"*\",\"retry_after_ms\":1000,"
+                "\"ref\":\"r\"}");
     ck_assert_int_eq(fake_desk.count, 0);
     send_text(&tab, MARK(ID, ""));
     ck_assert_int_eq(fake_relay.marks.queued_count, DESK_QUEUE_MAX);
@@ -319,7 +327,8 @@ static const struct {
     const char *text, *time, *xid;
 } alls[] = {
     {"{\"type\":\"mark_all_read\",\"ref\":\"r\"}", NULL, NULL},
-    {"{\"type\":\"mark_all_read\",\"ref\":\"r\",\"until\":\"2024-05-01T10:00:00Z\"}", "2024-05-01T10:00:00Z", NULL},
+    {"{\"type\":\"mark_all_read\",\"ref\":\"r\",\"until\":\"2024-05-01T10:00:00Z\"}", "2024-05-01T10:00:00Z",
+     NULL},
     {"{\"type\":\"mark_all_read\",\"ref\":\"r\",\"until\":\"deadbeef-18446744073709551615\"}", NULL,
      "18446744073709551615"},
 };
@@ -371,7 +380,8 @@ START_TEST(marking_all_that_failed_is_answered_with_an_error)
         answer_next(&(struct answer){.rows = 1, .cells = {{"12"}}});
     answer_next(all_failures[_i].answer);
     end_turn();
-    snprintf(expected, sizeof(expected), "{\"type\":\"error\",\"code\":\"%s\",\"message\":\"*\",%s\"ref\":\"r\"}",
+    snprintf(expected, sizeof(expected),
+             "{\"type\":\"error\",\"code\":\"%s\",\"message\":\"*\",%s\"ref\":\"r\"}",
              all_failures[_i].expected, bad_field ? "" : "\"retry_after_ms\":1000,");
     expect_json(&tab, expected);
     ck_assert_int_eq(fake_desk.count, 0);

@@ -10,8 +10,8 @@
 #define SESSION "0f0e0d0c-0b0a-8908-8706-050403020100"
 #define CURSOR "deadbeef-731"
 /* Blanks, escapes, numbers and an order of members that no JSON library would write again like that. */
-#define NOTIFICATION                                                                                          \
-    "{\"id\":\"" ID "\", \"title\" : \"a \\u00e9\\/\\n\",\"data\":{\"z\":1.50,\"a\":1e3,\"n\":null},"         \
+#define NOTIFICATION                                                                                         \
+    "{\"id\":\"" ID "\", \"title\" : \"a \\u00e9\\/\\n\",\"data\":{\"z\":1.50,\"a\":1e3,\"n\":null},"        \
     "\"message\":\"caf\xc3\xa9\",\"version\":3}"
 
 static struct uuid the_id(void)
@@ -149,15 +149,18 @@ static const struct {
     struct frame *(*make)(void);
     const char *expected;
 } message_cases[] = {
-    {connected, "{\"type\":\"connected\",\"message\":\"Application startup complete\",\"user_id\":\"alice\","
-                "\"session_id\":\"" SESSION "\",\"unread_count\":5,\"cursor\":\"" CURSOR "\",\"heartbeat_interval\":30,"
-                "\"token_expires_at\":\"2023-11-14T23:13:20.000000Z\",\"protocol\":1}"},
-    {connected_for_ever,
-     "{\"type\":\"connected\",\"message\":\"Application startup complete\",\"user_id\":\"alice\",\"session_id\":\"" SESSION
-     "\",\"unread_count\":0,\"cursor\":\"\",\"heartbeat_interval\":1,\"token_expires_at\":null,\"protocol\":1,"
-     "\"ref\":\"r1\"}"},
+    {connected,
+     "{\"type\":\"connected\",\"message\":\"Application startup complete\",\"user_id\":\"alice\","
+     "\"session_id\":\"" SESSION "\",\"unread_count\":5,\"cursor\":\"" CURSOR "\",\"heartbeat_interval\":30,"
+     "\"token_expires_at\":\"2023-11-14T23:13:20.000000Z\",\"protocol\":1}"},
+    {connected_for_ever, "{\"type\":\"connected\",\"message\":\"Application startup "
+                         "complete\",\"user_id\":\"alice\",\"session_id\":\"" SESSION
+                         "\",\"unread_count\":0,\"cursor\":\"\",\"heartbeat_interval\":1,\"token_expires_"
+                         "at\":null,\"protocol\":1,"
+                         "\"ref\":\"r1\"}"},
     {connected_at_its_limits,
-     "{\"type\":\"connected\",\"message\":\"Application startup complete\",\"user_id\":\"\",\"session_id\":\"" SESSION
+     "{\"type\":\"connected\",\"message\":\"Application startup "
+     "complete\",\"user_id\":\"\",\"session_id\":\"" SESSION
      "\",\"unread_count\":9223372036854775807,\"cursor\":\"" CURSOR "\",\"heartbeat_interval\":2147483647,"
      "\"token_expires_at\":\"9999-12-31T23:59:59.000000Z\",\"protocol\":1}"},
     {authenticated, "{\"type\":\"authenticated\",\"token_expires_at\":\"2023-11-14T23:13:20.000000Z\","
@@ -166,8 +169,9 @@ static const struct {
     {token_expiring, "{\"type\":\"token_expiring\",\"expires_in\":60}"},
     {new_notification,
      "{\"type\":\"new_notification\",\"notification\":" NOTIFICATION ",\"cursor\":\"" CURSOR "\"}"},
-    {updated_notification, "{\"type\":\"notification_updated\",\"notification_id\":\"" ID "\",\"success\":true,"
-                           "\"notification\":" NOTIFICATION ",\"cursor\":\"" CURSOR "\"}"},
+    {updated_notification,
+     "{\"type\":\"notification_updated\",\"notification_id\":\"" ID "\",\"success\":true,"
+     "\"notification\":" NOTIFICATION ",\"cursor\":\"" CURSOR "\"}"},
     {deleted_notification,
      "{\"type\":\"notification_deleted\",\"notification_id\":\"" ID "\",\"cursor\":\"" CURSOR "\"}"},
     {broadcast, "{\"type\":\"system_alert\",\"level\":1.0}"},
@@ -175,18 +179,22 @@ static const struct {
              "\"notification\":" NOTIFICATION ",\"cursor\":\"" CURSOR "\",\"ref\":\"r2\"}"},
     {mark_failed, "{\"type\":\"notification_updated\",\"notification_id\":\"" ID "\",\"success\":false,"
                   "\"code\":\"not_found\",\"ref\":\"r3\"}"},
-    {unread_page, "{\"type\":\"unread_notifications\",\"count\":12,\"notifications\":[" NOTIFICATION "],"
-                  "\"next\":\"2024-05-01T10:00:00.000001Z_" ID "\",\"cursor\":\"" CURSOR "\",\"ref\":\"r4\"}"},
+    {unread_page,
+     "{\"type\":\"unread_notifications\",\"count\":12,\"notifications\":[" NOTIFICATION "],"
+     "\"next\":\"2024-05-01T10:00:00.000001Z_" ID "\",\"cursor\":\"" CURSOR "\",\"ref\":\"r4\"}"},
     {last_page,
      "{\"type\":\"notifications\",\"count\":0,\"notifications\":[],\"next\":null,\"cursor\":\"" CURSOR "\"}"},
     {unread_count, "{\"type\":\"unread_count\",\"count\":3,\"cursor\":\"" CURSOR "\"}"},
-    {unread_count_asked_for, "{\"type\":\"unread_count\",\"count\":0,\"cursor\":\"" CURSOR "\",\"ref\":\"r5\"}"},
+    {unread_count_asked_for,
+     "{\"type\":\"unread_count\",\"count\":0,\"cursor\":\"" CURSOR "\",\"ref\":\"r5\"}"},
     {resync, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"" CURSOR "\"}"},
     {pong, "{\"type\":\"pong\",\"cursor\":\"" CURSOR "\"}"},
     {pong_with_ref, "{\"type\":\"pong\",\"cursor\":\"" CURSOR "\",\"ref\":\"r6\"}"},
-    {error, "{\"type\":\"error\",\"code\":\"bad_field\",\"message\":\"limit must be a \\\"whole\\\" number\\n\","
-            "\"ref\":\"r7\"}"},
-    {error_with_wait, "{\"type\":\"error\",\"code\":\"rate_limited\",\"message\":\"wait\",\"retry_after_ms\":50}"},
+    {error,
+     "{\"type\":\"error\",\"code\":\"bad_field\",\"message\":\"limit must be a \\\"whole\\\" number\\n\","
+     "\"ref\":\"r7\"}"},
+    {error_with_wait,
+     "{\"type\":\"error\",\"code\":\"rate_limited\",\"message\":\"wait\",\"retry_after_ms\":50}"},
 };
 
 static json_t *parse(struct text text)
@@ -211,7 +219,8 @@ START_TEST(each_message_has_exactly_the_members_of_the_table)
 }
 END_TEST
 
-static struct frame *(*const carriers[])(void) = {new_notification, updated_notification, marked, unread_page};
+static struct frame *(*const carriers[])(void) = {new_notification, updated_notification, marked,
+                                                  unread_page};
 
 START_TEST(a_notification_is_passed_on_byte_by_byte)
 {
@@ -224,8 +233,8 @@ END_TEST
 
 START_TEST(a_broadcast_is_the_applications_text_and_nothing_else)
 {
-    static const char *const bodies[] = {"{\"type\":\"system_alert\"}", " { \"type\" : \"x\" , \"n\":1.50e1 } ",
-                                         "{\"type\":\"caf\xc3\xa9\"}"};
+    static const char *const bodies[] = {
+        "{\"type\":\"system_alert\"}", " { \"type\" : \"x\" , \"n\":1.50e1 } ", "{\"type\":\"caf\xc3\xa9\"}"};
     for (int i = 0; i < LENGTH(bodies); i++) {
         struct change change = change_of(CHANGE_MESSAGE);
         change.body = text_of(bodies[i]);
@@ -291,8 +300,9 @@ START_TEST(text_that_is_not_utf8_still_gives_a_whole_message)
 END_TEST
 
 /* As command.c hands refs on: JSON text with its quotes. */
-static const char *const hostile_refs[] = {"\"\"", "\"\\\"\"", "\"\\\\\"", "\"\\u0001\\n\"", "\"caf\xc3\xa9\"",
-                                           "\"\\\",\\\"success\\\":true,\\\"x\\\":\\\"\""};
+static const char *const hostile_refs[] = {
+    "\"\"",           "\"\\\"\"",        "\"\\\\\"",
+    "\"\\u0001\\n\"", "\"caf\xc3\xa9\"", "\"\\\",\\\"success\\\":true,\\\"x\\\":\\\"\""};
 
 START_TEST(a_ref_comes_back_as_it_came)
 {

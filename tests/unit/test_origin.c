@@ -2,7 +2,9 @@
 #include "origin.h"
 #include "run_suite.h"
 
-#define LIST "https://app.example.org http://localhost:5173 https://b\xc3\xbc" "cher.example"
+#define LIST                                                                                                 \
+    "https://app.example.org http://localhost:5173 https://b\xc3\xbc"                                        \
+    "cher.example"
 
 static const struct {
     const char *name, *allowed, *origin, *host;
@@ -41,7 +43,10 @@ static const struct {
 
     {"first of the list", LIST, "https://app.example.org", "relay", true},
     {"middle of the list", LIST, "http://localhost:5173", "relay", true},
-    {"last of the list", LIST, "https://b\xc3\xbc" "cher.example", "relay", true},
+    {"last of the list", LIST,
+     "https://b\xc3\xbc"
+     "cher.example",
+     "relay", true},
     {"listed in capitals", LIST, "HTTPS://APP.example.org", "relay", true},
     {"own host is not listed", LIST, "https://relay", "relay", false},
     {"listed with another scheme", LIST, "http://app.example.org", "relay", false},

@@ -20,7 +20,8 @@ END_TEST
 
 START_TEST(addresses_are_compared_as_a_whole)
 {
-    static const char *const addresses[] = {"192.0.2.1", "192.0.2.10", "192.0.2.11", "2001:db8::1", "2001:db8::10"};
+    static const char *const addresses[] = {"192.0.2.1", "192.0.2.10", "192.0.2.11", "2001:db8::1",
+                                            "2001:db8::10"};
     struct peer *entered[LENGTH(addresses)];
     for (int i = 0; i < LENGTH(addresses); i++) {
         entered[i] = peers_enter(&peers, addresses[i]);

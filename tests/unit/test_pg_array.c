@@ -119,7 +119,8 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("array literals");
-    tcase_add_loop_test(tcase, elements_are_quoted_so_that_postgresql_reads_them_back, 0, LENGTH(array_cases));
+    tcase_add_loop_test(tcase, elements_are_quoted_so_that_postgresql_reads_them_back, 0,
+                        LENGTH(array_cases));
     tcase_add_test(tcase, every_byte_comes_back_alone_and_between_others);
     tcase_add_test(tcase, only_the_bytes_of_an_element_are_taken);
     tcase_add_test(tcase, it_grows_at_every_size);

@@ -120,7 +120,8 @@ int main(void)
     int starts = LENGTH(starts_ms);
     tcase_add_loop_test(tcase, a_burst_passes_and_one_more_does_not, 0, starts);
     tcase_add_loop_test(tcase, at_the_rate_or_below_nothing_is_refused, 0, starts);
-    tcase_add_loop_test(tcase, above_the_rate_what_is_too_much_is_refused_once_the_burst_is_used_up, 0, starts);
+    tcase_add_loop_test(tcase, above_the_rate_what_is_too_much_is_refused_once_the_burst_is_used_up, 0,
+                        starts);
     tcase_add_loop_test(tcase, the_wait_that_is_told_is_enough_and_no_longer_than_needed, 0, starts);
     tcase_add_test(tcase, a_wait_is_rounded_up_to_whole_milliseconds);
     tcase_add_test(tcase, a_refusal_costs_nothing);

@@ -266,8 +266,9 @@ START_TEST(when_nothing_is_known_every_tab_is_told_anew)
     }
     end_turn();
     for (int i = 0; i < 3; i++)
-        expect_json(sockets[i], "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
-                                "\"cursor\":\"" FAKE_CURSOR "\"}");
+        expect_json(sockets[i],
+                    "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
+                    "\"cursor\":\"" FAKE_CURSOR "\"}");
     advance_ms(COUNTS_PERIOD_MS);
     end_turn();
     ck_assert_str_eq(expect_query(DESK_UNREAD_COUNTS)->values[0], "{\"alice\",\"bob\"}");

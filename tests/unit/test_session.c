@@ -32,7 +32,8 @@ END_TEST
 START_TEST(connected_comes_before_what_the_feed_brought_meanwhile)
 {
     login_up_to(SESSION_JOINED);
-    struct change change = {.kind = CHANGE_MESSAGE, .user = TEXT("alice"), .body = TEXT("{\"type\":\"first\"}")};
+    struct change change = {
+        .kind = CHANGE_MESSAGE, .user = TEXT("alice"), .body = TEXT("{\"type\":\"first\"}")};
     struct change_sink sink = relay_sink(&fake_relay);
     sink.change(sink.owner, &change);
     change.body = TEXT("{\"type\":\"second\"}");
@@ -43,9 +44,10 @@ START_TEST(connected_comes_before_what_the_feed_brought_meanwhile)
     answer_count("alice", "1");
     end_turn();
     /* Its cursor is the one it was registered at: nothing before it can be missed. */
-    expect_json(&tab, "{\"type\":\"connected\",\"message\":\"Application startup complete\",\"user_id\":\"alice\","
-                      "\"session_id\":\"*\",\"unread_count\":1,\"cursor\":\"" FAKE_CURSOR "\","
-                      "\"heartbeat_interval\":30,\"token_expires_at\":null,\"protocol\":1}");
+    expect_json(&tab,
+                "{\"type\":\"connected\",\"message\":\"Application startup complete\",\"user_id\":\"alice\","
+                "\"session_id\":\"*\",\"unread_count\":1,\"cursor\":\"" FAKE_CURSOR "\","
+                "\"heartbeat_interval\":30,\"token_expires_at\":null,\"protocol\":1}");
     expect_json(&tab, "{\"type\":\"first\"}");
     expect_json(&tab, "{\"type\":\"second\"}");
     expect_nothing(&tab);
@@ -60,9 +62,10 @@ START_TEST(the_ref_of_authenticate_comes_back_in_connected)
     end_turn();
     answer_count("alice", "0");
     end_turn();
-    expect_json(&tab, "{\"type\":\"connected\",\"message\":\"*\",\"user_id\":\"alice\",\"session_id\":\"*\","
-                      "\"unread_count\":0,\"cursor\":\"*\",\"heartbeat_interval\":30,\"token_expires_at\":null,"
-                      "\"protocol\":1,\"ref\":\"a\\\"b\"}");
+    expect_json(&tab,
+                "{\"type\":\"connected\",\"message\":\"*\",\"user_id\":\"alice\",\"session_id\":\"*\","
+                "\"unread_count\":0,\"cursor\":\"*\",\"heartbeat_interval\":30,\"token_expires_at\":null,"
+                "\"protocol\":1,\"ref\":\"a\\\"b\"}");
 }
 END_TEST
 
@@ -474,7 +477,8 @@ static const struct {
 } renewals[] = {
     {"dummy-jwt-for-bob", &(struct answer){.rows = 1, .cells = {{"bob"}}}, 4001, "token of another user"},
     {"dummy-jwt-for-ali", &(struct answer){.rows = 1, .cells = {{"ali"}}}, 4001, "token of another user"},
-    {"dummy-jwt-for-alicex", &(struct answer){.rows = 1, .cells = {{"alicex"}}}, 4001, "token of another user"},
+    {"dummy-jwt-for-alicex", &(struct answer){.rows = 1, .cells = {{"alicex"}}}, 4001,
+     "token of another user"},
     {"dummy-jwt-for-alice", &(struct answer){.rows = 1, .cells = {{NULL}}}, 4000, "unknown user"},
     {"garbage", NULL, 4000, "malformed token"},
 };
@@ -499,8 +503,9 @@ START_TEST(a_new_token_that_cannot_be_checked_leaves_the_session_open)
     send_text(&tab, "{\"type\":\"authenticate\",\"token\":\"dummy-jwt-for-alice\",\"ref\":\"n\"}");
     answer_next(NULL);
     end_turn();
-    expect_json(&tab, "{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"*\",\"retry_after_ms\":1000,"
-                      "\"ref\":\"n\"}");
+    expect_json(&tab,
+                "{\"type\":\"error\",\"code\":\"unavailable\",\"message\":\"*\",\"retry_after_ms\":1000,"
+                "\"ref\":\"n\"}");
     send_text(&tab, LOGIN); /* and it may be tried again */
     answer_user("alice");
     end_turn();
@@ -528,8 +533,10 @@ static TCase *logins(void)
     tcase_add_test(tcase, a_session_logs_in_step_by_step);
     tcase_add_test(tcase, connected_comes_before_what_the_feed_brought_meanwhile);
     tcase_add_test(tcase, the_ref_of_authenticate_comes_back_in_connected);
-    tcase_add_loop_test(tcase, a_first_message_without_a_good_token_ends_with_4000, 0, LENGTH(first_messages));
-    tcase_add_loop_test(tcase, a_user_that_is_not_found_or_cannot_be_asked_for_is_told_apart, 0, LENGTH(refusals));
+    tcase_add_loop_test(tcase, a_first_message_without_a_good_token_ends_with_4000, 0,
+                        LENGTH(first_messages));
+    tcase_add_loop_test(tcase, a_user_that_is_not_found_or_cannot_be_asked_for_is_told_apart, 0,
+                        LENGTH(refusals));
     tcase_add_test(tcase, a_login_that_cannot_be_counted_ends_with_1013);
     tcase_add_test(tcase, a_tab_that_joins_while_its_user_is_counted_waits_for_a_count_of_its_own);
     tcase_add_loop_test(tcase, an_answer_for_a_session_that_is_gone_is_a_miss, 0, 2);
@@ -550,7 +557,8 @@ static TCase *deadlines(void)
     tcase_add_test(tcase, an_open_session_is_pinged_and_ended_after_two_missed);
     tcase_add_loop_test(tcase, any_sign_of_life_answers_a_ping, 0, 3);
     tcase_add_test(tcase, the_heartbeat_is_the_configured_one);
-    tcase_add_loop_test(tcase, a_token_that_ends_is_announced_60_seconds_before_and_then_closes_with_4001, 0, LENGTH(lifetimes_s));
+    tcase_add_loop_test(tcase, a_token_that_ends_is_announced_60_seconds_before_and_then_closes_with_4001, 0,
+                        LENGTH(lifetimes_s));
     tcase_add_test(tcase, a_token_with_less_than_a_minute_left_is_announced_at_once);
     tcase_add_test(tcase, a_token_accepted_within_the_skew_ends_with_the_skew);
     tcase_add_test(tcase, pings_go_on_until_the_token_ends);

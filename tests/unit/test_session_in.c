@@ -352,7 +352,8 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tab_case("messages in");
-    tcase_add_loop_test(tcase, a_bad_message_gets_an_error_and_the_session_stays_open, 0, LENGTH(bad_messages));
+    tcase_add_loop_test(tcase, a_bad_message_gets_an_error_and_the_session_stays_open, 0,
+                        LENGTH(bad_messages));
     tcase_add_loop_test(tcase, a_binary_message_ends_with_1003_in_any_state, 0, 4);
     tcase_add_test(tcase, a_message_may_come_in_pieces_of_any_size);
     tcase_add_test(tcase, empty_pieces_change_nothing);

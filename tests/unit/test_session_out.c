@@ -19,8 +19,9 @@ END_TEST
 
 START_TEST(a_large_frame_is_written_as_it_is_and_in_order)
 {
-    static const size_t sizes[] = {100, SESSION_SCRATCH_BYTES / 4 - 1, SESSION_SCRATCH_BYTES / 4,
-                                   SESSION_SCRATCH_BYTES + 1, 200, 200000, 50};
+    static const size_t sizes[] = {
+        100, SESSION_SCRATCH_BYTES / 4 - 1, SESSION_SCRATCH_BYTES / 4, SESSION_SCRATCH_BYTES + 1, 200, 200000,
+        50};
     fake_config.queue_bytes = 1 << 20;
     login_up_to(SESSION_OPEN);
     for (int i = 0; i < LENGTH(sizes); i++)
@@ -288,11 +289,16 @@ static const struct {
     enum end_reason reason;
     int code;
 } codes[] = {
-    {END_PEER, 1000},           {END_SHUTDOWN, 1001},       {END_BINARY, 1003},        {END_TOO_LARGE, 1009},
-    {END_CAPACITY, 1013},       {END_ADDRESS_FULL, 4029},   {END_UNAVAILABLE, 1013},   {END_NO_TOKEN, 4000},
-    {END_LOGIN_DEADLINE, 4000}, {END_TOKEN_MALFORMED, 4000}, {END_NO_USER, 4000},      {END_TOKEN_SIGNATURE, 4001},
-    {END_TOKEN_EXPIRED, 4001},  {END_TOKEN_EARLY, 4001},    {END_TOKEN_ISSUER, 4001},  {END_TOKEN_AUDIENCE, 4001},
-    {END_TOKEN_REFUSED, 4001},  {END_TOKEN_OTHER_USER, 4001}, {END_DISCONNECTED, 4002}, {END_RATE, 4029},
+    {END_PEER, 1000},           {END_SHUTDOWN, 1001},
+    {END_BINARY, 1003},         {END_TOO_LARGE, 1009},
+    {END_CAPACITY, 1013},       {END_ADDRESS_FULL, 4029},
+    {END_UNAVAILABLE, 1013},    {END_NO_TOKEN, 4000},
+    {END_LOGIN_DEADLINE, 4000}, {END_TOKEN_MALFORMED, 4000},
+    {END_NO_USER, 4000},        {END_TOKEN_SIGNATURE, 4001},
+    {END_TOKEN_EXPIRED, 4001},  {END_TOKEN_EARLY, 4001},
+    {END_TOKEN_ISSUER, 4001},   {END_TOKEN_AUDIENCE, 4001},
+    {END_TOKEN_REFUSED, 4001},  {END_TOKEN_OTHER_USER, 4001},
+    {END_DISCONNECTED, 4002},   {END_RATE, 4029},
     {END_TOO_MANY_TABS, 4029},  {END_UNRESPONSIVE, 1001},
 };
 

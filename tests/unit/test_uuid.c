@@ -54,7 +54,8 @@ static const char *const refused[] = {
     "+1234567-89ab-cdef-0123-456789abcdef",
     "01234567_89ab_cdef_0123_456789abcdef",
     "------------------------------------",
-    "\xc3\xa9" "234567-89ab-cdef-0123-456789abcdef",
+    "\xc3\xa9"
+    "234567-89ab-cdef-0123-456789abcdef",
 };
 
 START_TEST(what_is_no_uuid_is_refused_and_leaves_the_result_alone)
@@ -76,8 +77,8 @@ START_TEST(no_other_byte_stands_for_a_digit_or_a_dash)
             bool dash = GOOD[at] == '-';
             bool digit = byte && strchr("0123456789abcdefABCDEF", byte);
             struct uuid uuid;
-            ck_assert_msg(uuid_parse(text, GOOD_SIZE, &uuid) == (dash ? byte == '-' : digit), "byte %d at %zu",
-                          byte, at);
+            ck_assert_msg(uuid_parse(text, GOOD_SIZE, &uuid) == (dash ? byte == '-' : digit),
+                          "byte %d at %zu", byte, at);
         }
     }
 }
