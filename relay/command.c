@@ -77,6 +77,24 @@ static bool read_ref(const json_t *document, struct command *out, struct command
     return true;
 }
 
+/* A cursor that is none of ours gets a resync, not an error. */
+static bool read_cursor(const json_t *document, bool required, struct command *out, struct command_error *error)
+{
+    const json_t *cursor = json_object_get(document, "cursor");
+    if (!required && (!cursor || json_is_null(cursor)))
+        return true;
+    if (!json_is_string(cursor))
+        return refuse(error, CODE_BAD_FIELD, "cursor must be a string");
+    out->cursor = json_string_value(cursor);
+    out->cursor_size = json_string_length(cursor);
+    return true;
+}
+
+static bool read_resume(const json_t *document, struct command *out, struct command_error *error)
+{
+    return read_cursor(document, true, out, error);
+}
+
 static bool read_authenticate(const json_t *document, struct command *out, struct command_error *error)
 {
     const json_t *token = json_object_get(document, "token");
@@ -84,7 +102,7 @@ static bool read_authenticate(const json_t *document, struct command *out, struc
         return refuse(error, CODE_BAD_FIELD, "authenticate needs token, a string");
     out->token = json_string_value(token);
     out->token_size = json_string_length(token);
-    return true;
+    return read_cursor(document, false, out, error);
 }
 
 static bool read_page(const json_t *document, struct command *out, struct command_error *error)
@@ -165,6 +183,7 @@ static const struct {
 } command_table[] = {
     {"ping", COMMAND_PING, read_nothing},
     {"authenticate", COMMAND_AUTHENTICATE, read_authenticate},
+    {"resume", COMMAND_RESUME, read_resume},
     {"get_unread", COMMAND_GET_UNREAD, read_page},
     {"get_notifications", COMMAND_GET_NOTIFICATIONS, read_page},
     {"mark_read", COMMAND_MARK_READ, read_mark_read},

@@ -22,6 +22,7 @@ enum {
 enum command_type {
     COMMAND_PING,
     COMMAND_AUTHENTICATE,
+    COMMAND_RESUME,
     COMMAND_GET_UNREAD,
     COMMAND_GET_NOTIFICATIONS,
     COMMAND_MARK_READ,
@@ -34,6 +35,9 @@ struct command {
 
     const char *token; /* authenticate; borrowed until command_clear() */
     size_t token_size;
+
+    const char *cursor; /* resume, authenticate (NULL: none); borrowed; any text: old ones are not errors */
+    size_t cursor_size;
 
     int limit; /* get_unread, get_notifications */
     bool has_before;

@@ -13,7 +13,14 @@ void commands_run(struct session *session, const struct command *command)
         session_push(session, message_pong(relay->router.cursor, command->ref));
         return;
     case COMMAND_AUTHENTICATE:
-        login_start(session, (struct text){command->token, command->token_size}, command->ref);
+        login_start(session, (struct text){command->token, command->token_size},
+                    (struct text){command->cursor, command->cursor_size}, command->ref);
+        return;
+    case COMMAND_RESUME:
+        if (session->replay)
+            session_push(session, message_error("bad_message", "a catch-up is under way", 0, command->ref));
+        else
+            resume_start(session, (struct text){command->cursor, command->cursor_size}, command->ref);
         return;
     case COMMAND_GET_UNREAD:
     case COMMAND_GET_NOTIFICATIONS:

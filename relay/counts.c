@@ -60,6 +60,8 @@ static void batch_free(struct batch *batch)
 static void tell(struct relay *relay, struct user *user, bool changed, int64_t count)
 {
     struct frame *frame = changed ? message_unread_count(count, relay->router.cursor, "") : NULL;
+    if (frame)
+        frame->passing = true;
     struct session *session, *next;
     DL_FOREACH_SAFE2(user->tabs, session, next, tab_next) {
         if (session->state == SESSION_JOINED && session->login->counting)

@@ -35,6 +35,9 @@ static const struct {
                         "herald.relay_mark_read($1::text[], $2::uuid[])"},
     [DESK_MARK_ALL_READ] = {"mark_all_read", 3,
                             "select herald.relay_mark_all_read($1::text, $2::timestamptz, $3::xid8)"},
+    [DESK_RESUME] = {"resume", 7,
+                     "select n, kind, id, version, body, xid, rank from herald.relay_resume($1::text[], $2::xid8[], "
+                     "$3::xid8[], $4::int[], $5::uuid[], $6::int, $7::int)"},
     [DESK_TIDY] = {"tidy", 0, "select messages, tombstones, expired from herald.relay_tidy()"},
 };
 

@@ -17,7 +17,7 @@ struct desk;
 struct answer; /* a statement's result, borrowed during the callback */
 
 enum {
-    DESK_PARAMS_MAX = 5,
+    DESK_PARAMS_MAX = 7,
     DESK_PATIENCE_MS = 10000, /* a query waits so long for the database */
     DESK_QUEUE_MAX = 20000,   /* queries; beyond, they fail at once */
 };
@@ -28,6 +28,7 @@ enum desk_statement {
     DESK_PAGE,          /* user, unread only, limit, before time, before id -> (count, list, next) */
     DESK_MARK_READ,     /* user ids, ids -> (user, id, version, notification) */
     DESK_MARK_ALL_READ, /* user, until time, until xid -> number marked */
+    DESK_RESUME,        /* arrays of user, since, after xid, rank, id; rows, bytes -> changes, see resume.c */
     DESK_TIDY,
     DESK_STATEMENTS
 };

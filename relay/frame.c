@@ -35,6 +35,7 @@ static struct frame *frame_alloc(size_t size)
     struct frame *frame = memory_new(sizeof(*frame) + size);
     frame->refs = 1;
     frame->size = (uint32_t)size;
+    frame->passing = false;
     return frame;
 }
 

@@ -4,6 +4,7 @@
 #ifndef PGHERALD_FRAME_H
 #define PGHERALD_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct text text_of(const char *zero_terminated); /* NULL gives an empty text */
 struct frame {
     uint32_t refs;
     uint32_t size; /* bytes on the wire */
+    bool passing;  /* of the feed: who cannot take it is caught up later; an answer is never dropped */
     uint8_t bytes[];
 };
 

@@ -163,8 +163,15 @@ static int check_handshake(struct lws *wsi)
     return 1;
 }
 
+/* The cursor of the query; its bytes are NULL when there is none. */
+static struct text handshake_cursor(struct lws *wsi, char *buffer, size_t size)
+{
+    return text_of(lws_get_urlarg_by_name(wsi, "cursor=", buffer, (int)size));
+}
+
 static void established(struct lws *wsi)
 {
+    char cursor[128];
     char buffer[AUTH_TOKEN_MAX_BYTES + 16];
     char address[64] = "";
     if (strncmp(front_of(wsi)->relay->config->listen, "unix:", 5) != 0)
@@ -174,7 +181,7 @@ static void established(struct lws *wsi)
     struct text token = handshake_token(wsi, buffer, sizeof(buffer));
     bool given = token.size || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
     if (given && session->state == SESSION_WAITING)
-        login_start(session, token, "");
+        login_start(session, token, handshake_cursor(wsi, cursor, sizeof(cursor)), "");
 }
 
 /* ---- frames in ---- */

@@ -10,8 +10,17 @@
 #include "message.h"
 #include "relay.h"
 
+enum { TRIES_MAX = 8 };
+
 struct page_request {
     bool unread_only;
+    bool first; /* for a session that is told its whole state */
+    int tries;
+    unsigned deletions; /* the user's when it was last asked */
+    char limit[12];
+    bool has_before;
+    char before_time[COMMAND_TIME_SIZE];
+    char before_id[UUID_TEXT_SIZE];
     char ref[];
 };
 
@@ -25,48 +34,79 @@ static struct frame *failure(const struct answer *answer, const char *ref)
     return message_error("internal", "the request failed", 1000, ref);
 }
 
+static struct frame *page(const struct relay *relay, const struct page_request *request,
+                          const struct answer *answer)
+{
+    if (!answer || answer_error(answer) || answer_rows(answer) != 1)
+        return failure(answer, request->ref);
+    return message_page(request->unread_only ? "unread_notifications" : "notifications", answer_int(answer, 0, 0),
+                        answer_text(answer, 0, 1), answer_text(answer, 0, 2), relay->router.cursor, request->ref);
+}
+
+static void submit(struct session *session, struct page_request *request);
+
+/* A page read before a deletion must not be told after it: it would bring the notification back. */
+static bool is_stale(const struct session *session, const struct page_request *request,
+                     const struct answer *answer)
+{
+    return answer && !answer_error(answer) && request->deletions != session->user->deletions;
+}
+
 static void answered(struct relay *relay, uint64_t id, void *context, const struct answer *answer)
 {
     struct page_request *request = context;
     struct session *session = session_find(relay, id);
-    if (session && (!answer || answer_error(answer)))
-        session_push(session, failure(answer, request->ref));
-    else if (session && answer_rows(answer) == 1)
-        session_push(session,
-                     message_page(request->unread_only ? "unread_notifications" : "notifications",
-                                  answer_int(answer, 0, 0), answer_text(answer, 0, 1), answer_text(answer, 0, 2),
-                                  relay->router.cursor, request->ref));
+    if (session && is_stale(session, request, answer)) {
+        if (request->tries < TRIES_MAX) {
+            submit(session, request);
+            return;
+        }
+        answer = NULL; /* rather none than a wrong one */
+    }
+    if (session && request->first && session->replay)
+        resume_page(session, page(relay, request, answer));
+    else if (session)
+        session_push(session, page(relay, request, answer));
     free(request);
 }
 
-static void ask(struct session *session, bool unread_only, int limit, const char *before_time,
-                const char *before_id, const char *ref)
+static void submit(struct session *session, struct page_request *request)
 {
-    char limit_text[16];
-    snprintf(limit_text, sizeof(limit_text), "%d", limit);
-    size_t ref_size = strlen(ref) + 1;
-    struct page_request *request = memory_new(sizeof(*request) + ref_size);
-    request->unread_only = unread_only;
-    memcpy(request->ref, ref, ref_size);
+    request->tries++;
+    request->deletions = session->user->deletions;
     desk_submit(session->relay->desk,
-                &(struct desk_query){
-                    .statement = DESK_PAGE,
-                    .values = {session->user->id, unread_only ? "t" : "f", limit_text, before_time, before_id},
-                    .session = session->id,
-                    .context = request,
-                    .done = answered});
+                &(struct desk_query){.statement = DESK_PAGE,
+                                     .values = {session->user->id, request->unread_only ? "t" : "f", request->limit,
+                                                request->has_before ? request->before_time : NULL,
+                                                request->has_before ? request->before_id : NULL},
+                                     .session = session->id,
+                                     .context = request,
+                                     .done = answered});
+}
+
+static struct page_request *request_new(bool unread_only, int limit, const char *ref)
+{
+    size_t ref_size = strlen(ref) + 1;
+    struct page_request *request = memory_zero(sizeof(*request) + ref_size);
+    request->unread_only = unread_only;
+    snprintf(request->limit, sizeof(request->limit), "%d", limit);
+    memcpy(request->ref, ref, ref_size);
+    return request;
 }
 
 void inbox_read(struct session *session, const struct command *command)
 {
-    char before_id[UUID_TEXT_SIZE];
-    uuid_format(&command->before_id, before_id);
-    ask(session, command->type == COMMAND_GET_UNREAD, command->limit,
-        command->has_before ? command->before_time : NULL, command->has_before ? before_id : NULL, command->ref);
+    struct page_request *request =
+        request_new(command->type == COMMAND_GET_UNREAD, command->limit, command->ref);
+    request->has_before = command->has_before;
+    memcpy(request->before_time, command->before_time, sizeof(request->before_time));
+    uuid_format(&command->before_id, request->before_id);
+    submit(session, request);
 }
 
-void inbox_resync(struct session *session)
+void inbox_first_page(struct session *session)
 {
-    session_push(session, message_resync(session->relay->router.cursor));
-    ask(session, true, COMMAND_LIMIT_DEFAULT, NULL, NULL, "");
+    struct page_request *request = request_new(true, COMMAND_LIMIT_DEFAULT, "");
+    request->first = true;
+    submit(session, request);
 }

@@ -57,7 +57,8 @@ static void enter(struct session *session, struct text user_id)
         session_end(session, END_TOO_MANY_TABS);
         return;
     }
-    memcpy(session->login->cursor, relay->router.cursor, CURSOR_TEXT_SIZE);
+    if (!session->login->resumes)
+        memcpy(session->login->cursor, relay->router.cursor, CURSOR_TEXT_SIZE);
     struct user *user = router_join(&relay->router, session, user_id);
     session_set_state(session, SESSION_JOINED);
     counts_want_login(&relay->counts, user);
@@ -106,7 +107,7 @@ static void resolved(struct relay *relay, uint64_t id, void *context, const stru
         enter(session, user_id);
 }
 
-void login_start(struct session *session, struct text token, const char *ref)
+void login_start(struct session *session, struct text token, struct text cursor, const char *ref)
 {
     struct relay *relay = session->relay;
     if (session->login) {
@@ -123,6 +124,8 @@ void login_start(struct session *session, struct text token, const char *ref)
     session->login = memory_zero(sizeof(*session->login) + ref_size);
     session->login->expires_s = claims.expires_s;
     memcpy(session->login->ref, ref, ref_size);
+    session->login->resumes = cursor.bytes != NULL;
+    resume_cursor(relay, cursor, session->login->cursor);
     if (session->state == SESSION_WAITING)
         session_set_state(session, SESSION_LOGIN);
     desk_submit(relay->desk, &(struct desk_query){.statement = DESK_RESOLVE_USER,
@@ -135,15 +138,21 @@ void login_start(struct session *session, struct text token, const char *ref)
 void login_finish(struct session *session, int64_t unread_count)
 {
     char public_id[SESSION_ID_SIZE];
-    const struct login *login = session->login;
+    struct login *login = session->login;
     session_public_id(session, public_id);
     session_set_state(session, SESSION_OPEN);
-    session_push_first(session, message_connected(session->user->id, public_id, unread_count, login->cursor,
-                                                  session->relay->config->heartbeat_s, login->expires_s,
-                                                  login->ref));
     session_set_expiry(session, login->expires_s);
+    session->login = NULL;
     log_info("session_open", LOG_INT("session", session->id), LOG_STR("user", session->user->id),
              LOG_INT("tabs", session->user->tab_count));
-    forget(session);
+
+    /* `connected`, then what it missed, then what came while it logged in. */
+    struct outbox waiting = session_take_waiting(session);
+    session_push_now(session, message_connected(session->user->id, public_id, unread_count, login->cursor,
+                                                session->relay->config->heartbeat_s, login->expires_s, login->ref));
+    if (login->resumes)
+        resume_start(session, text_of(login->cursor), "");
+    session_give_waiting(session, &waiting);
+    free(login);
     session_resume_reading(session);
 }

@@ -13,14 +13,15 @@
 struct login {
     int64_t expires_s;
     bool counting; /* its user's count has been asked for since it was registered */
-    char cursor[CURSOR_TEXT_SIZE]; /* the router's when it was registered */
+    bool resumes;  /* came with a cursor */
+    char cursor[CURSOR_TEXT_SIZE]; /* its own, or the router's when it was registered */
     char ref[];
 };
 
 /* Verifies a token as the configuration says; AUTH_OK fills *claims. */
 enum auth_result login_verify(const struct relay *relay, struct text token, struct auth_claims *claims);
-/* ref is JSON text or "". The session is WAITING or OPEN. */
-void login_start(struct session *session, struct text token, const char *ref);
+/* cursor is empty when the client has none; ref is JSON text or "". The session is WAITING or OPEN. */
+void login_start(struct session *session, struct text token, struct text cursor, const char *ref);
 /* Its user has been counted. */
 void login_finish(struct session *session, int64_t unread_count);
 

@@ -2,6 +2,7 @@
 #include "marks.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static void mark_free(struct relay *relay, struct mark *mark)
 
 static void hold(struct mark *mark, int version, struct frame *frame)
 {
-    if (mark->held && mark->held_version >= version)
+    if (mark->held && mark->held_version >= version && version != INT_MAX)
         return;
     frame_drop(mark->held);
     mark->held = frame_hold(frame);
@@ -111,11 +112,16 @@ bool marks_intercept(struct session *session, const struct change *change, struc
     struct relay *relay = session->relay;
     struct mark_key key = {session->id, change->id};
     struct mark *mark = mark_find(&relay->marks, &key);
-    if (!mark || change->kind != CHANGE_UPDATED)
+    if (!mark || (change->kind != CHANGE_UPDATED && change->kind != CHANGE_DELETED))
         return false;
     if (!mark->acked) {
-        hold(mark, change->version, frame);
+        /* What was deleted stays so: the answer comes first. */
+        hold(mark, change->kind == CHANGE_DELETED ? INT_MAX : change->version, frame);
         return true;
+    }
+    if (change->kind == CHANGE_DELETED) {
+        mark_free(relay, mark);
+        return false;
     }
     bool told = change->version <= mark->version;
     if (change->version >= mark->version)

@@ -207,12 +207,22 @@ struct frame *message_unread_count(int64_t count, const char *cursor, const char
     return finish(&parts, ref);
 }
 
-struct frame *message_resync(const char *cursor)
+struct frame *message_resumed(int count, const char *cursor, const char *ref)
+{
+    char total[NUMBER_SIZE];
+    struct parts parts = {0};
+    PUT(&parts, "{\"type\":\"resumed\",\"count\":");
+    put(&parts, number(total, count));
+    put_cursor(&parts, cursor);
+    return finish(&parts, ref);
+}
+
+struct frame *message_resync(const char *cursor, const char *ref)
 {
     struct parts parts = {0};
     PUT(&parts, "{\"type\":\"resumed\",\"resync\":true");
     put_cursor(&parts, cursor);
-    return finish(&parts, "");
+    return finish(&parts, ref);
 }
 
 struct frame *message_pong(const char *cursor, const char *ref)

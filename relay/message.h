@@ -24,7 +24,8 @@ struct frame *message_mark_failed(const struct uuid *id, const char *code, const
 struct frame *message_page(const char *type, int64_t count, struct text list, struct text next,
                            const char *cursor, const char *ref);
 struct frame *message_unread_count(int64_t count, const char *cursor, const char *ref);
-struct frame *message_resync(const char *cursor);
+struct frame *message_resumed(int count, const char *cursor, const char *ref);
+struct frame *message_resync(const char *cursor, const char *ref);
 struct frame *message_pong(const char *cursor, const char *ref);
 struct frame *message_error(const char *code, const char *message, int64_t retry_after_ms /* 0: none */,
                             const char *ref);

@@ -56,16 +56,6 @@ void outbox_push(struct outbox *outbox, struct outbox_pool *pool, struct frame *
     outbox->bytes += frame->size;
 }
 
-void outbox_push_front(struct outbox *outbox, struct outbox_pool *pool, struct frame *frame)
-{
-    struct outbox_node *node = node_new(pool, frame);
-    node->next = outbox->head;
-    outbox->head = node;
-    if (!outbox->tail)
-        outbox->tail = node;
-    outbox->bytes += frame->size;
-}
-
 struct frame *outbox_take(struct outbox *outbox, struct outbox_pool *pool)
 {
     struct outbox_node *node = outbox->head;
@@ -86,6 +76,19 @@ void outbox_clear(struct outbox *outbox, struct outbox_pool *pool)
     struct frame *frame;
     while ((frame = outbox_take(outbox, pool)))
         frame_drop(frame);
+}
+
+void outbox_drop_passing(struct outbox *outbox, struct outbox_pool *pool)
+{
+    struct outbox all = *outbox;
+    struct frame *frame;
+    *outbox = (struct outbox){0};
+    while ((frame = outbox_take(&all, pool))) {
+        if (frame->passing)
+            frame_drop(frame);
+        else
+            outbox_push(outbox, pool, frame);
+    }
 }
 
 size_t outbox_gather(struct outbox *outbox, struct outbox_pool *pool, uint8_t *buffer, size_t size)

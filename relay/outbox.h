@@ -27,8 +27,9 @@ struct outbox {
 void outbox_pool_free(struct outbox_pool *pool); /* every outbox must be empty */
 
 void outbox_push(struct outbox *outbox, struct outbox_pool *pool, struct frame *frame); /* takes a reference */
-void outbox_push_front(struct outbox *outbox, struct outbox_pool *pool, struct frame *frame);
 struct frame *outbox_take(struct outbox *outbox, struct outbox_pool *pool); /* gives the reference; NULL: empty */
+/* Drops the feed's frames (frame.passing) and keeps the answers. */
+void outbox_drop_passing(struct outbox *outbox, struct outbox_pool *pool);
 void outbox_clear(struct outbox *outbox, struct outbox_pool *pool);
 
 /* Moves whole frames from the front into buffer as long as they fit; returns the bytes written.

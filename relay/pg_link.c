@@ -177,7 +177,6 @@ static void connect_step(struct pg_link *link)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct pg_link *link = poll->data;
-    (void)status; /* an error shows itself to libpq */
     if (link->state == LINK_CONNECTING) {
         connect_step(link);
         return;
@@ -188,7 +187,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         link_restart(link, PQerrorMessage(link->conn));
         return;
     }
+    const PGconn *conn = link->conn;
     link->to.readable(link->to.owner);
+    /* libuv has stopped watching a socket with an error, though there was something left to read. */
+    if (status < 0 && link->conn == conn && link->state == LINK_UP)
+        link_restart(link, *PQerrorMessage(conn) ? PQerrorMessage(conn) : "connection lost");
 }
 
 static void link_connect(struct pg_link *link)

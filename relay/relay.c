@@ -2,6 +2,7 @@
 #include "relay.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "log.h"
@@ -33,9 +34,10 @@ static void resync_all(struct relay *relay)
     struct user *user, *next;
     HASH_ITER (hh, relay->router.users, user, next) {
         struct session *session;
+        user->deletions++;
         DL_FOREACH2(user->tabs, session, tab_next) {
             if (session->state == SESSION_OPEN)
-                inbox_resync(session);
+                resume_afresh(session);
         }
         counts_changed(&relay->counts, user);
     }
@@ -50,6 +52,8 @@ static void disconnect(struct user *user)
 
 void relay_deliver(struct relay *relay, const struct change *change, struct frame *frame)
 {
+    if (frame)
+        frame->passing = true;
     if (change->kind == CHANGE_TRUNCATED) {
         resync_all(relay);
         return;
@@ -66,6 +70,8 @@ void relay_deliver(struct relay *relay, const struct change *change, struct fram
         disconnect(user);
         return;
     }
+    if (change->kind == CHANGE_DELETED)
+        user->deletions++;
     push_to_user(user, change, frame);
     if (change->kind != CHANGE_MESSAGE)
         counts_changed(&relay->counts, user);
@@ -85,7 +91,10 @@ static void take_change(void *owner, const struct change *change)
 static void take_window(void *owner, const char *cursor)
 {
     struct relay *relay = owner;
+    struct cursor parsed = {0};
     snprintf(relay->router.cursor, sizeof(relay->router.cursor), "%s", cursor);
+    cursor_parse(cursor, strlen(cursor), &parsed);
+    relay->router.xmin = parsed.xmin;
 }
 
 static void take_resync(void *owner)

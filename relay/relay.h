@@ -9,6 +9,7 @@
 #include "inbox.h"
 #include "jwt_keys.h"
 #include "marks.h"
+#include "resume.h"
 #include "router.h"
 #include "session.h"
 
@@ -23,6 +24,7 @@ struct relay {
     struct router router;
     struct counts counts;
     struct marks marks;
+    struct resumes resumes;
     int sharing; /* workers that share the limit of connections; 1: this process alone */
     bool stopping;
 };

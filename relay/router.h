@@ -19,6 +19,7 @@ struct user {
     bool count_wanted;  /* on the list of counts.c */
     bool count_changed; /* because its rows changed, not only for a login */
     struct user *count_prev, *count_next;
+    unsigned deletions; /* told so far: a page read before one must not be told after it */
     UT_hash_handle hh;
     size_t id_size;
     char id[]; /* zero-terminated */
@@ -27,6 +28,7 @@ struct user {
 struct router {
     struct user *users; /* uthash by id */
     char cursor[CURSOR_TEXT_SIZE]; /* everything up to here has been given to every session */
+    uint64_t xmin;                 /* the same as a number */
     bool live;                     /* the feed runs */
     char why[160];                 /* why it does not */
 };

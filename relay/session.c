@@ -260,12 +260,13 @@ void session_end(struct session *session, enum end_reason reason)
         return;
     log_end(session, reason);
     leave_router(session);
+    resume_forget(session);
     free(session->pending);
     session->pending = NULL;
     session->reason = (uint8_t)reason;
     session->dirty = false;
     session_set_state(session, SESSION_ENDING);
-    session_push(session, frame_new_close((uint16_t)end_table[reason].code, end_table[reason].text));
+    session_push_now(session, frame_new_close((uint16_t)end_table[reason].code, end_table[reason].text));
 }
 
 void sessions_end_all(struct relay *relay, enum end_reason reason)
@@ -281,6 +282,7 @@ void session_gone(struct session *session)
     if (session->state < SESSION_ENDING)
         log_end(session, END_PEER);
     leave_router(session);
+    resume_forget(session);
     if (session->touched)
         DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
     wheel_remove(&sessions->wheel, &session->deadline);
@@ -333,7 +335,7 @@ static bool write_all(struct session *session)
 static bool overflows(struct session *session, const struct frame *frame)
 {
     uint64_t limit = (uint64_t)session->relay->config->queue_bytes;
-    if (session->state >= SESSION_ENDING || !session->outbox.head || session->outbox.bytes + frame->size <= limit)
+    if (!frame->passing || !session->outbox.head || session->outbox.bytes + frame->size <= limit)
         return false;
     if (session->state == SESSION_JOINED || !write_all(session))
         return true;
@@ -345,13 +347,20 @@ static bool overflows(struct session *session, const struct frame *frame)
 void session_push(struct session *session, struct frame *frame)
 {
     struct sessions *sessions = sessions_of(session);
-    if (session->state == SESSION_CLOSED || session->dirty) {
+    /* Nothing follows a close frame (RFC 6455 §5.5.1). */
+    if (session->state >= SESSION_ENDING || (session->dirty && frame->passing)) {
         frame_drop(frame);
         return;
     }
+    if (session->replay) {
+        resume_hold(session, frame);
+        return;
+    }
+    if (!session->outbox.head)
+        session->told_xmin = session->relay->router.xmin;
     if (overflows(session, frame)) {
         log_debug("session_behind", LOG_INT("session", session->id), LOG_INT("bytes", session->outbox.bytes));
-        outbox_clear(&session->outbox, &sessions->pool);
+        outbox_drop_passing(&session->outbox, &sessions->pool);
         session->dirty = true;
         frame_drop(frame);
         return;
@@ -366,10 +375,24 @@ void session_push_shared(struct session *session, struct frame *frame)
     session_push(session, frame_hold(frame));
 }
 
-void session_push_first(struct session *session, struct frame *frame)
+void session_push_now(struct session *session, struct frame *frame)
 {
-    outbox_push_front(&session->outbox, &sessions_of(session)->pool, frame);
+    outbox_push(&session->outbox, &sessions_of(session)->pool, frame);
     touch(session);
+}
+
+struct outbox session_take_waiting(struct session *session)
+{
+    struct outbox waiting = session->outbox;
+    session->outbox = (struct outbox){0};
+    return waiting;
+}
+
+void session_give_waiting(struct session *session, struct outbox *waiting)
+{
+    struct frame *frame;
+    while ((frame = outbox_take(waiting, &sessions_of(session)->pool)))
+        session_push(session, frame);
 }
 
 /* False: the socket is gone and waits to be killed. */
@@ -384,7 +407,9 @@ static bool session_flush(struct session *session)
     }
     if (session->dirty) {
         session->dirty = false;
-        inbox_resync(session); /* touches it again */
+        resume_behind(session, session->told_xmin);
+    } else if (session->replay) {
+        resume_drained(session);
     }
     if (session->state == SESSION_ENDING)
         session_set_state(session, SESSION_CLOSED);

@@ -20,6 +20,7 @@
 struct login;
 struct pending;
 struct relay;
+struct replay;
 struct user;
 
 enum {
@@ -87,6 +88,8 @@ struct session {
     struct wheel_entry deadline;
     struct login *login;     /* a token whose user is being looked up; NULL mostly */
     struct pending *pending; /* messages that cannot be handled yet; NULL mostly */
+    struct replay *replay;   /* a catch-up under way; NULL mostly */
+    uint64_t told_xmin;      /* all before has been written: where a catch-up would begin */
     int64_t expires_s;     /* Unix time of the token's end; 0: never */
     uint64_t expires_at_s; /* the same on the monotonic clock */
     uint32_t due_at_s;     /* monotonic: next ping, or the end of this state's patience */
@@ -140,8 +143,11 @@ void session_set_expiry(struct session *session, int64_t expires_s);
 
 void session_push(struct session *session, struct frame *frame); /* takes the reference */
 void session_push_shared(struct session *session, struct frame *frame); /* takes one of its own */
-/* `connected` goes before the frames that waited for it. */
-void session_push_first(struct session *session, struct frame *frame);
+/* Past the frames that are held back during a login or a catch-up; not bounded here. */
+void session_push_now(struct session *session, struct frame *frame);
+/* What came while the session was being registered; it is given back once `connected` is said. */
+struct outbox session_take_waiting(struct session *session);
+void session_give_waiting(struct session *session, struct outbox *waiting);
 /* The messages that came before `connected` are handled now. */
 void session_resume_reading(struct session *session);
 

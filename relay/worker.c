@@ -46,6 +46,7 @@ static void on_turn_end(uv_prepare_t *prepare)
     sessions_flush(&worker->relay.sessions);
     counts_flush(&worker->relay);
     marks_flush(&worker->relay);
+    resume_flush(&worker->relay);
     desk_flush(worker->relay.desk);
     sessions_flush(&worker->relay.sessions); /* for what the desk could not send */
 }

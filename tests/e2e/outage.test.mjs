@@ -2,7 +2,7 @@
 // connected, everything committed before and after is seen, nothing else breaks.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { connect, devToken, Client, Mirror, readAll } from './lib/client.mjs';
+import { Client, connect, devToken, Mirror, outcome, readAll } from './lib/client.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { startRelay, spawnRelay } from './lib/relay.mjs';
 import { eventually, sleep } from './lib/wait.mjs';
@@ -139,24 +139,28 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
 
     // A backend that is told to quit while a question of the relay lies unread in its socket says why and is gone:
     // the relay's socket then has something to read and an error at once.
-    async function dieUnread(name, ask) {
-      const pids = (await db.sql(`select pid from pg_stat_activity where application_name = $1 and datname = current_database()`, [name])).map((row) => Number(row.pid));
-      assert.ok(pids.length > 0, name);
+    async function dieUnread(link, ask) {
+      const losses = () => relay.log().split('\n').filter((line) => line.includes('event=database_lost') && line.includes(link)).length;
+      const pids = (await db.sql('select pid from pg_stat_activity where application_name = $1 and datname = current_database()', [link])).map((row) => Number(row.pid));
+      assert.ok(pids.length > 0, link);
+      const known = losses();
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
       await ask();
       for (const pid of pids) {
         process.kill(pid, 'SIGQUIT');
         process.kill(pid, 'SIGCONT');
       }
+      await eventually(`the relay to notice the loss of ${link}`, () => losses() >= known + pids.length, 4_000);
     }
 
     it('the feed\'s connection that ends with an error is noticed at once', async () => {
       const user = await db.person();
       const tab = await connect(relay, user);
       await dieUnread('pgherald feed', () => sleep(1_300)); // it looks once a second
-      const id = await eventually('a row to be written', () => db.notify(user, 'afterwards').catch(() => null));
-      await eventually('the tab to know it', () => mirrorOf(tab).rows.has(id), 5_000);
+      const id = await eventually('a row to be written', () => db.notify(user, 'afterwards').catch(() => null), 20_000);
+      await eventually('the tab to know it', () => mirrorOf(tab).rows.has(id), 20_000);
       assert.equal(tab.closing, null);
+      await relay.ready();
     });
 
     it('the other connection that ends with an error is noticed at once', async () => {
@@ -164,9 +168,10 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
       const tab = await connect(relay, user);
       await dieUnread('pgherald desk', async () => {
         tab.send({ type: 'get_unread', ref: 'unread' });
-        await sleep(300);
+        // Each worker has such a connection: every one of them gets a question.
+        await Promise.all(Array.from({ length: 20 }, () => outcome(relay, { token: devToken(user), query: 'n=1' }, 300).catch(() => {})));
       });
-      const answer = await tab.next(null, (frame) => frame.ref === 'unread', 7_000);
+      const answer = await tab.next(null, (frame) => frame.ref === 'unread', 20_000);
       assert.ok(answer.type === 'unread_notifications' || answer.code === 'unavailable', answer.raw);
       assert.equal(tab.closing, null);
       await relay.ready();

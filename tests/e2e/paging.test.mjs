@@ -114,4 +114,26 @@ describe('paging', () => {
     assert.equal(page.notifications.length, 100);
     assert.ok(page.notifications.every((row) => row.message.length > 30_000));
   });
+
+  it('a page never brings back what was told to be deleted before it', async () => {
+    const busy = await db.person();
+    const other = await connect(relay, busy);
+    let writing = true;
+    const writer = (async () => {
+      while (writing) {
+        const id = await db.notify(busy, 'short-lived');
+        await db.sql('delete from herald.notifications where id = $1', [id]);
+      }
+    })();
+    for (let i = 0; i < 300 || other.left('notification_deleted').length < 6; i += 1) await other.ask({ type: 'get_notifications', limit: 100 });
+    writing = false;
+    await writer;
+    const deleted = new Set();
+    for (const frame of other.frames) {
+      if (frame.type === 'notification_deleted') deleted.add(frame.notification_id);
+      for (const row of frame.notifications ?? []) assert.ok(!deleted.has(row.id), 'it is back');
+    }
+    assert.ok(deleted.size > 5);
+    assert.ok(other.frames.filter((frame) => frame.type === 'notifications').length > 250, 'pages are answered all the same');
+  });
 });

@@ -20,7 +20,7 @@
 
 /* ---- the desk ---- */
 
-enum { FAKE_QUERIES = 256, FAKE_ROWS = 8, FAKE_COLUMNS = 4 };
+enum { FAKE_QUERIES = 256, FAKE_ROWS = 8, FAKE_COLUMNS = 7 };
 
 struct answer {
     const char *error; /* SQLSTATE */
@@ -153,6 +153,7 @@ static inline void fake_relay_start(void)
     fake_relay = (struct relay){.config = &fake_config, .loop = &fake_loop, .desk = &fake_desk, .sharing = 1};
     fake_relay.counts.timer = &fake_timer;
     strcpy(fake_relay.router.cursor, FAKE_CURSOR);
+    fake_relay.router.xmin = 731;
     sessions_start(&fake_relay.sessions, &fake_door);
 }
 
@@ -189,8 +190,10 @@ static inline void fake_relay_stop(void)
 /* The end of a loop turn, as worker.c has it. */
 static inline void end_turn(void)
 {
+    sessions_flush(&fake_relay.sessions);
     counts_flush(&fake_relay);
     marks_flush(&fake_relay);
+    resume_flush(&fake_relay);
     sessions_flush(&fake_relay.sessions);
 }
 

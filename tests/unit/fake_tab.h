@@ -11,7 +11,6 @@
 #define PING_REF(ref) "{\"type\":\"ping\",\"ref\":\"" ref "\"}"
 #define PONG "{\"type\":\"pong\",\"cursor\":\"" FAKE_CURSOR "\"}"
 #define PONG_REF(ref) "{\"type\":\"pong\",\"cursor\":\"" FAKE_CURSOR "\",\"ref\":\"" ref "\"}"
-#define RESYNC "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"" FAKE_CURSOR "\"}"
 
 static struct fake_socket tab;
 
@@ -41,7 +40,17 @@ static inline struct frame *frame_of(size_t size)
     struct frame *frame = frame_new_text(&(struct text){text, payload}, 1);
     free(text);
     ck_assert_uint_eq(frame->size, size);
+    frame->passing = true;
     return frame;
+}
+
+/* The tab has been caught up, and had missed nothing. */
+static inline void expect_resumed(void)
+{
+    expect_query(DESK_RESUME);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"1", "e"}}});
+    end_turn();
+    expect_json(&tab, "{\"type\":\"resumed\",\"count\":0,\"cursor\":\"" FAKE_CURSOR "\"}");
 }
 
 /* Takes a frame off and looks at its size only. */

@@ -218,7 +218,7 @@ START_TEST(a_state_held_for_an_answer_that_failed_is_passed_on)
 }
 END_TEST
 
-START_TEST(only_updates_of_a_marked_row_are_held)
+START_TEST(updates_and_the_end_of_a_marked_row_wait_for_the_answer)
 {
     char deleted[] =
         "{\"type\":\"notification_deleted\",\"notification_id\":\"" ID "\",\"cursor\":\"" FAKE_CURSOR "\"}";
@@ -227,7 +227,11 @@ START_TEST(only_updates_of_a_marked_row_are_held)
     expect_json(&tab, "{\"type\":\"new_notification\",\"notification\":" BODY(
                           "1") ",\"cursor\":\"" FAKE_CURSOR "\"}");
     feed(CHANGE_DELETED, 0, NULL);
+    expect_nothing(&tab); /* the answer comes first, or it would bring the row back */
+    answer_marked("alice", "2", BODY("2"));
+    expect_json(&tab, UPDATED("2", ""));
     expect_json(&tab, deleted);
+    ck_assert_ptr_null(fake_relay.marks.by_key);
 }
 END_TEST
 
@@ -416,7 +420,7 @@ int main(void)
     tcase_add_test(tcase, an_older_state_before_the_answer_is_dropped_and_the_echo_still_waited_for);
     tcase_add_test(tcase, a_newer_state_behind_the_answer_passes);
     tcase_add_loop_test(tcase, a_state_held_for_an_answer_that_failed_is_passed_on, 0, 2);
-    tcase_add_test(tcase, only_updates_of_a_marked_row_are_held);
+    tcase_add_test(tcase, updates_and_the_end_of_a_marked_row_wait_for_the_answer);
     tcase_add_test(tcase, an_echo_that_never_comes_is_forgotten_after_its_time);
     tcase_add_loop_test(tcase, a_row_that_is_locked_is_tried_once_more, 0, 2);
     tcase_add_loop_test(tcase, a_statement_that_failed_is_answered_for_every_mark, 0, 2);

@@ -122,7 +122,7 @@ static struct frame *unread_count_asked_for(void)
 
 static struct frame *resync(void)
 {
-    return message_resync(CURSOR);
+    return message_resync(CURSOR, "");
 }
 
 static struct frame *pong(void)

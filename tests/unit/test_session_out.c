@@ -74,7 +74,7 @@ static const struct {
     bool kept;
 } bounds[] = {{4999, true}, {5000, true}, {5001, false}};
 
-START_TEST(unsent_bytes_are_kept_up_to_the_bound_and_then_all_dropped)
+START_TEST(unsent_bytes_are_kept_up_to_the_bound_and_then_dropped)
 {
     login_up_to(SESSION_OPEN);
     tab.writes_left = 0;
@@ -91,9 +91,29 @@ START_TEST(unsent_bytes_are_kept_up_to_the_bound_and_then_all_dropped)
         expect_size(5000);
         expect_size(bounds[_i].second);
     } else {
-        expect_json(&tab, RESYNC);
+        expect_resumed();
     }
     expect_nothing(&tab);
+}
+END_TEST
+
+START_TEST(an_answer_is_never_dropped_for_a_tab_that_is_behind)
+{
+    login_up_to(SESSION_OPEN);
+    tab.writes_left = 0;
+    session_push(tab.session, frame_of(5000));
+    struct frame *answer = frame_of(20000);
+    answer->passing = false;
+    session_push(tab.session, answer);
+    end_turn();
+    session_push(tab.session, frame_of(5000));
+    ck_assert(tab.session->dirty);
+    ck_assert_uint_eq(tab.session->outbox.bytes, 20000);
+    tab.writes_left = -1;
+    session_writable(tab.session);
+    end_turn();
+    expect_size(20000);
+    expect_resumed();
 }
 END_TEST
 
@@ -119,7 +139,7 @@ START_TEST(a_burst_larger_than_the_bound_is_no_reason_to_drop_for_a_socket_that_
 }
 END_TEST
 
-START_TEST(a_tab_that_was_behind_is_told_anew_once_its_socket_takes_bytes_again)
+START_TEST(a_tab_that_was_behind_is_caught_up_once_its_socket_takes_bytes_again)
 {
     login_up_to(SESSION_OPEN);
     tab.writes_left = 0;
@@ -135,24 +155,22 @@ START_TEST(a_tab_that_was_behind_is_told_anew_once_its_socket_takes_bytes_again)
     tab.writes_left = -1;
     session_writable(tab.session);
     end_turn();
-    expect_json(&tab, RESYNC);
-    const struct desk_query *query = expect_query(DESK_PAGE);
-    ck_assert_str_eq(query->values[0], "alice");
-    ck_assert_str_eq(query->values[1], "t");
-    ck_assert_str_eq(query->values[2], "10");
-    ck_assert_ptr_null(query->values[3]);
-    ck_assert_ptr_null(query->values[4]);
-    session_push(tab.session, frame_of(100)); /* what comes now is passed on again */
-    answer_next(&(struct answer){.rows = 1, .cells = {{"1", "[{}]", NULL}}});
+    const struct desk_query *query = expect_query(DESK_RESUME);
+    ck_assert_str_eq(query->values[0], "{\"alice\"}");
+    ck_assert_str_eq(query->values[1], "{\"731\"}"); /* from where all had been told */
+    session_push(tab.session, frame_of(100)); /* what comes now waits behind */
+    answer_next(&(struct answer){
+        .rows = 2,
+        .cells = {{"1", "n", "01234567-89ab-cdef-0123-456789abcdef", "1", "{}", "800", "1"}, {"1", "e"}}});
     end_turn();
+    expect_json(&tab, "{\"type\":\"new_notification\",\"notification\":{},\"cursor\":\"" FAKE_CURSOR "\"}");
+    expect_json(&tab, "{\"type\":\"resumed\",\"count\":1,\"cursor\":\"" FAKE_CURSOR "\"}");
     expect_size(100);
-    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":1,\"notifications\":[{}],\"next\":null,"
-                      "\"cursor\":\"" FAKE_CURSOR "\"}");
     expect_nothing(&tab);
 }
 END_TEST
 
-START_TEST(a_tab_behind_before_connected_is_connected_first_and_then_told_anew)
+START_TEST(a_tab_behind_before_connected_is_connected_first_and_then_caught_up)
 {
     login_up_to(SESSION_JOINED);
     for (int i = 0; i < 11; i++)
@@ -163,8 +181,7 @@ START_TEST(a_tab_behind_before_connected_is_connected_first_and_then_told_anew)
     answer_count("alice", "0");
     end_turn();
     expect_connected(&tab, "alice", 0);
-    expect_json(&tab, RESYNC);
-    expect_query(DESK_PAGE);
+    expect_resumed();
 }
 END_TEST
 
@@ -213,7 +230,7 @@ START_TEST(the_close_frame_goes_out_even_when_the_queue_is_full)
 }
 END_TEST
 
-START_TEST(a_tab_that_is_behind_still_gets_its_close_frame_and_no_resync)
+START_TEST(a_tab_that_is_behind_still_gets_its_close_frame_and_no_catch_up)
 {
     login_up_to(SESSION_OPEN);
     tab.writes_left = 0;
@@ -342,14 +359,15 @@ int main(void)
     tcase_add_test(tcase, a_large_frame_is_written_as_it_is_and_in_order);
     tcase_add_test(tcase, a_busy_socket_is_waited_for);
     tcase_add_test(tcase, a_socket_that_breaks_ends_its_session_and_no_other);
-    tcase_add_loop_test(tcase, unsent_bytes_are_kept_up_to_the_bound_and_then_all_dropped, 0, LENGTH(bounds));
+    tcase_add_loop_test(tcase, unsent_bytes_are_kept_up_to_the_bound_and_then_dropped, 0, LENGTH(bounds));
+    tcase_add_test(tcase, an_answer_is_never_dropped_for_a_tab_that_is_behind);
     tcase_add_test(tcase, a_frame_larger_than_the_bound_goes_out_when_nothing_waits);
     tcase_add_test(tcase, a_burst_larger_than_the_bound_is_no_reason_to_drop_for_a_socket_that_takes_it);
-    tcase_add_test(tcase, a_tab_that_was_behind_is_told_anew_once_its_socket_takes_bytes_again);
-    tcase_add_test(tcase, a_tab_behind_before_connected_is_connected_first_and_then_told_anew);
+    tcase_add_test(tcase, a_tab_that_was_behind_is_caught_up_once_its_socket_takes_bytes_again);
+    tcase_add_test(tcase, a_tab_behind_before_connected_is_connected_first_and_then_caught_up);
     tcase_add_test(tcase, frames_that_wait_go_out_before_the_close_and_nothing_after_it);
     tcase_add_test(tcase, the_close_frame_goes_out_even_when_the_queue_is_full);
-    tcase_add_test(tcase, a_tab_that_is_behind_still_gets_its_close_frame_and_no_resync);
+    tcase_add_test(tcase, a_tab_that_is_behind_still_gets_its_close_frame_and_no_catch_up);
     tcase_add_test(tcase, a_session_that_ends_is_no_longer_found_and_its_late_answers_are_lost);
     tcase_add_test(tcase, ending_all_ends_sessions_in_every_state);
     tcase_add_loop_test(tcase, a_socket_that_goes_away_in_any_state_leaves_nothing_behind, 0, 4);
