@@ -30,6 +30,7 @@ static const struct place before_all = {"0", "0", "00000000-0000-0000-0000-00000
 
 struct replay {
     struct session *session;
+    uint64_t number; /* no other replay has it */
     struct replay *prev, *next; /* on the list of those to be asked for */
     bool listed;
     bool asked;   /* its statement is under way */
@@ -48,7 +49,9 @@ struct replay {
 /* The sessions of one statement, in its order. */
 struct flight {
     int count;
-    uint64_t sessions[RESUME_BATCH_MAX];
+    struct {
+        uint64_t session, replay; /* ids: either may be gone when the answer comes */
+    } asked[RESUME_BATCH_MAX];
 };
 
 static void want(struct replay *replay)
@@ -72,6 +75,7 @@ static struct replay *replay_new(struct session *session, const char *ref)
     size_t ref_size = strlen(ref) + 1;
     struct replay *replay = memory_zero(sizeof(*replay) + ref_size);
     replay->session = session;
+    replay->number = ++session->relay->resumes.last_number;
     replay->after = before_all;
     memcpy(replay->ref, ref, ref_size);
     session->replay = replay;
@@ -209,24 +213,40 @@ static void take_row(struct session *session, const struct answer *answer, int r
         piece_told(session, kind);
 }
 
+/* Who asked the number-th question, if that catch-up is still going on. */
+static struct session *asker(struct relay *relay, const struct flight *flight, int number)
+{
+    struct session *session = session_find(relay, flight->asked[number].session);
+    bool same = session && session->replay && session->replay->number == flight->asked[number].replay;
+    return same ? session : NULL;
+}
+
+/* Nobody answered in time: once more. An error would come again: the whole state is told. */
+static void not_caught_up(struct session *session, bool answered)
+{
+    if (answered)
+        tell_afresh(session);
+    else
+        want(session->replay);
+}
+
 static void caught_up(struct relay *relay, uint64_t unused, void *context, const struct answer *answer)
 {
     (void)unused;
     struct flight *flight = context;
-    relay->resumes.in_flight--;
     bool good = answer && !answer_error(answer);
+    relay->resumes.in_flight--;
     for (int i = 0; i < flight->count; i++) {
-        struct session *session = session_find(relay, flight->sessions[i]);
-        if (!session || !session->replay)
+        struct session *session = asker(relay, flight, i);
+        if (!session)
             continue;
         session->replay->asked = false;
         if (!good)
-            want(session->replay); /* the desk has waited long enough: once more */
+            not_caught_up(session, answer != NULL);
     }
     for (int row = 0; good && row < answer_rows(answer); row++) {
-        int64_t number = answer_int(answer, row, COLUMN_N);
-        struct session *session = session_find(relay, flight->sessions[number - 1]);
-        if (session && session->replay)
+        struct session *session = asker(relay, flight, (int)answer_int(answer, row, COLUMN_N) - 1);
+        if (session)
             take_row(session, answer, row);
     }
     free(flight);
@@ -276,7 +296,8 @@ static void ask_batch(struct relay *relay)
         replay->asked = true;
         replay->partial = false;
         add(&question, replay);
-        flight->sessions[flight->count++] = replay->session->id;
+        flight->asked[flight->count].session = replay->session->id;
+        flight->asked[flight->count++].replay = replay->number;
     }
     submit(relay, &question, flight);
     pg_array_free(&question.users);

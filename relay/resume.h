@@ -23,6 +23,7 @@ enum {
 struct resumes {
     struct replay *wanted; /* utlist, to be asked for */
     int in_flight;
+    uint64_t last_number;
 };
 
 /* Copies a client's cursor if it belongs to the database's present history; otherwise out is one that

@@ -356,7 +356,7 @@ void session_push(struct session *session, struct frame *frame)
         resume_hold(session, frame);
         return;
     }
-    if (!session->outbox.head)
+    if (!session->outbox.head && !session->dirty)
         session->told_xmin = session->relay->router.xmin;
     if (overflows(session, frame)) {
         log_debug("session_behind", LOG_INT("session", session->id), LOG_INT("bytes", session->outbox.bytes));

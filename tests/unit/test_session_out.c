@@ -117,6 +117,42 @@ START_TEST(an_answer_is_never_dropped_for_a_tab_that_is_behind)
 }
 END_TEST
 
+START_TEST(an_answer_to_a_tab_that_is_behind_does_not_move_where_it_is_caught_up_from)
+{
+    login_up_to(SESSION_OPEN);
+    tab.writes_left = 0;
+    session_push(tab.session, frame_of(9000));
+    session_push(tab.session, frame_of(9000));
+    ck_assert(tab.session->dirty);
+    fake_relay.router.xmin = 900; /* windows that it was not told of */
+    struct frame *answer = frame_of(100);
+    answer->passing = false;
+    session_push(tab.session, answer);
+    tab.writes_left = -1;
+    session_writable(tab.session);
+    end_turn();
+    expect_size(100);
+    ck_assert_str_eq(expect_query(DESK_RESUME)->values[1], "{\"731\"}");
+}
+END_TEST
+
+START_TEST(a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its_own)
+{
+    struct change_sink sink = relay_sink(&fake_relay);
+    login_up_to(SESSION_OPEN);
+    resume_start(tab.session, TEXT(FAKE_CURSOR), "");
+    end_turn();
+    expect_query(DESK_RESUME);
+    sink.resync(sink.owner);
+    answer_next(&(struct answer){
+        .rows = 2,
+        .cells = {{"1", "n", "01234567-89ab-cdef-0123-456789abcdef", "1", "{}", "800", "1"}, {"1", "e"}}});
+    end_turn();
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+    expect_nothing(&tab);
+}
+END_TEST
+
 START_TEST(a_frame_larger_than_the_bound_goes_out_when_nothing_waits)
 {
     login_up_to(SESSION_OPEN);
@@ -361,6 +397,8 @@ int main(void)
     tcase_add_test(tcase, a_socket_that_breaks_ends_its_session_and_no_other);
     tcase_add_loop_test(tcase, unsent_bytes_are_kept_up_to_the_bound_and_then_dropped, 0, LENGTH(bounds));
     tcase_add_test(tcase, an_answer_is_never_dropped_for_a_tab_that_is_behind);
+    tcase_add_test(tcase, an_answer_to_a_tab_that_is_behind_does_not_move_where_it_is_caught_up_from);
+    tcase_add_test(tcase, a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its_own);
     tcase_add_test(tcase, a_frame_larger_than_the_bound_goes_out_when_nothing_waits);
     tcase_add_test(tcase, a_burst_larger_than_the_bound_is_no_reason_to_drop_for_a_socket_that_takes_it);
     tcase_add_test(tcase, a_tab_that_was_behind_is_caught_up_once_its_socket_takes_bytes_again);
