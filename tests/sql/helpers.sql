@@ -15,6 +15,20 @@ create function t.get(session text, query text) returns text language sql as $$
 $$;
 comment on function t.get(text, text) is 'the one value of a query in another session';
 
+create function t.eventually(query text) returns boolean language plpgsql as $$
+declare
+  v_true boolean;
+begin
+  for attempt in 1 .. 1000 loop
+    execute query into v_true;
+    exit when v_true;
+    perform pg_sleep(0.005);
+  end loop;
+  return v_true;
+end
+$$;
+comment on function t.eventually(text) is 'whether a query becomes true within 5 s: a session that was closed ends a little later';
+
 create sequence t.barriers;
 create function t.bells(session text) returns text language plpgsql as $$
 declare
