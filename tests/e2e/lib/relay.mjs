@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { onExit } from './cleanup.mjs';
 import { pgherald } from './env.mjs';
 import { Program, childrenOf } from './program.mjs';
@@ -181,9 +181,10 @@ async function goneAll(pids) {
   await eventually('the workers to end with their supervisor', () => pids.every((pid) => !isOurs(pid)), 5_000);
 }
 
+/** A process that runs the program under test; its name proves nothing, workers have another. */
 function isOurs(pid) {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(pgherald);
+    return readlinkSync(`/proc/${pid}/exe`).startsWith(realpathSync(pgherald));
   } catch {
     return false;
   }
