@@ -73,7 +73,7 @@ const struct config_option config_table[] = {
      .words = reject_words,
      .reloadable = true,
      .help = "How a token in the request is refused: close accepts the WebSocket and closes it with 4000 or "
-             "4001, which a browser can read; http answers 403."},
+             "4001, which a browser can read; http answers 403 before that, and wants the token in the request."},
     {.name = "HERALD_ALLOWED_ORIGINS",
      .type = CONFIG_ORIGINS,
      AT(allowed_origins),
