@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "bus.h"
@@ -246,10 +247,19 @@ static void on_stop_timer(uv_timer_t *timer)
     signal_workers(supervisor, SIGKILL);
 }
 
+/* A unix socket is one, shared by all. */
+static void close_listeners(const struct supervisor *supervisor)
+{
+    for (int i = 0; i < supervisor->count; i++)
+        if (i == 0 || supervisor->slots[i].listen_fd != supervisor->slots[0].listen_fd)
+            close(supervisor->slots[i].listen_fd);
+}
+
 static void stop(struct supervisor *supervisor, int exit_status)
 {
     if (supervisor->stopping)
         return;
+    close_listeners(supervisor); /* a successor can have the port while clients leave */
     supervisor->stopping = true;
     supervisor->exit_status = exit_status;
     log_info("stopping", LOG_INT("workers", supervisor->running));

@@ -100,6 +100,7 @@ static void stop(struct worker *worker, int exit_status)
     worker->exit_status = exit_status;
     worker->stop_at_ms = clock_now_ms() + (uint64_t)worker->config->drain_s * 1000;
     front_stop_accepting(worker->front);
+    close(worker->place.listen_fd);
     sessions_end_all(&worker->relay, END_SHUTDOWN);
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }

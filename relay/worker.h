@@ -8,7 +8,7 @@
 
 struct worker_place {
     int number;    /* 0 for the first */
-    int listen_fd;
+    int listen_fd; /* closed as soon as it stops, so that a successor can have the port */
     int bus_fd;    /* from the supervisor, who has the feed; -1: this process has its own */
 };
 

@@ -327,6 +327,22 @@ describe('startup', () => {
       assert.ok(Date.now() - start < 8_000);
     });
 
+    for (const workers of ['1', '2']) {
+      it(`a successor can have the port while the last clients leave (HERALD_WORKERS=${workers})`, async () => {
+        const relay = await startRelay(db, { HERALD_WORKERS: workers, HERALD_DRAIN_SECONDS: '5' });
+        const tab = await connect(relay, 'alice');
+        tab.socket._socket.pause(); // does not answer the close
+        relay.program.signal('SIGTERM');
+        await eventually('it to stop', () => /event=stopping/.test(relay.log()));
+        const next = await spawnRelay(db, { HERALD_WORKERS: workers }, { port: relay.port });
+        await next.ready(4_000);
+        assert.ok(relay.running, 'it still waits for its client');
+        await connect(next, 'alice');
+        tab.socket.terminate();
+        assert.deepEqual(await relay.program.end(15_000), { code: 0, signal: null });
+      });
+    }
+
     it('SIGPIPE and SIGHUP do not end it', async () => {
       const relay = await startRelay(db);
       relay.program.signal('SIGPIPE');
