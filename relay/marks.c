@@ -351,16 +351,10 @@ static void all_marked(struct relay *relay, uint64_t id, void *context, const st
     pg_array_free(&users);
 }
 
-static bool of_this_history(const struct relay *relay, struct cursor cursor)
-{
-    struct cursor now;
-    return cursor_parse(relay->router.cursor, strlen(relay->router.cursor), &now) && cursor.epoch == now.epoch;
-}
-
 void marks_add_all(struct session *session, const struct command *command)
 {
     char xid[24];
-    if (command->has_until_cursor && !of_this_history(session->relay, command->until_cursor)) {
+    if (command->has_until_cursor && !router_is_current(&session->relay->router, command->until_cursor)) {
         session_push(session, message_error("bad_field", "until is a cursor of another history of the database", 0,
                                             command->ref));
         return;

@@ -91,10 +91,8 @@ static void take_change(void *owner, const struct change *change)
 static void take_window(void *owner, const char *cursor)
 {
     struct relay *relay = owner;
-    struct cursor parsed = {0};
     snprintf(relay->router.cursor, sizeof(relay->router.cursor), "%s", cursor);
-    cursor_parse(cursor, strlen(cursor), &parsed);
-    relay->router.xmin = parsed.xmin;
+    cursor_parse(cursor, strlen(cursor), &relay->router.now);
 }
 
 static void take_resync(void *owner)

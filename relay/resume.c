@@ -86,11 +86,10 @@ static struct replay *replay_new(struct session *session, const char *ref)
 /* Everything up to the router's cursor is visible to the statements of a pass that begins now. */
 static void begin_pass(struct replay *replay, uint64_t since)
 {
-    const struct router *router = &replay->session->relay->router;
     replay->since = since;
     replay->after = before_all;
     replay->missed = false;
-    cursor_parse(router->cursor, strlen(router->cursor), &replay->covered);
+    replay->covered = replay->session->relay->router.now;
 }
 
 /* The next piece is asked for once this one is written. */
@@ -315,13 +314,9 @@ void resume_flush(struct relay *relay)
 
 /* ---- the beginning ---- */
 
-/* True when the cursor belongs to the present history. */
 static bool is_current(const struct relay *relay, struct text text, struct cursor *cursor)
 {
-    struct cursor now;
-    const char *current = relay->router.cursor;
-    return text.bytes && cursor_parse(text.bytes, text.size, cursor) &&
-           cursor_parse(current, strlen(current), &now) && cursor->epoch == now.epoch;
+    return text.bytes && cursor_parse(text.bytes, text.size, cursor) && router_is_current(&relay->router, *cursor);
 }
 
 void resume_cursor(const struct relay *relay, struct text text, char out[CURSOR_TEXT_SIZE])
@@ -348,14 +343,8 @@ void resume_start(struct session *session, struct text text, const char *ref)
 
 void resume_behind(struct session *session, uint64_t since_xmin)
 {
-    struct cursor now;
-    const char *current = session->relay->router.cursor;
     struct replay *replay = replay_new(session, "");
-    if (!cursor_parse(current, strlen(current), &now)) {
-        tell_afresh(session);
-        return;
-    }
-    cursor_format((struct cursor){now.epoch, since_xmin}, replay->cursor);
+    cursor_format((struct cursor){session->relay->router.now.epoch, since_xmin}, replay->cursor);
     begin_pass(replay, since_xmin);
     want(replay);
 }

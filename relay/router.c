@@ -8,6 +8,11 @@
 #include "memory.h"
 #include "session.h"
 
+bool router_is_current(const struct router *router, struct cursor cursor)
+{
+    return router->cursor[0] && cursor.epoch == router->now.epoch;
+}
+
 struct user *router_find(struct router *router, struct text id)
 {
     struct user *user = NULL;

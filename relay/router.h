@@ -28,11 +28,13 @@ struct user {
 struct router {
     struct user *users; /* uthash by id */
     char cursor[CURSOR_TEXT_SIZE]; /* everything up to here has been given to every session */
-    uint64_t xmin;                 /* the same as a number */
+    struct cursor now;             /* the same, read */
     bool live;                     /* the feed runs */
     char why[160];                 /* why it does not */
 };
 
+/* Whether a cursor belongs to the database's present history; none does before the first window. */
+bool router_is_current(const struct router *router, struct cursor cursor);
 struct user *router_find(struct router *router, struct text id);
 /* Registers a session under its user; from now on it is given the user's changes. */
 struct user *router_join(struct router *router, struct session *session, struct text id);

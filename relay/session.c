@@ -357,7 +357,7 @@ void session_push(struct session *session, struct frame *frame)
         return;
     }
     if (!session->outbox.head && !session->dirty)
-        session->told_xmin = session->relay->router.xmin;
+        session->told_xmin = session->relay->router.now.xmin;
     if (overflows(session, frame)) {
         log_debug("session_behind", LOG_INT("session", session->id), LOG_INT("bytes", session->outbox.bytes));
         outbox_drop_passing(&session->outbox, &sessions->pool);

@@ -153,7 +153,7 @@ static inline void fake_relay_start(void)
     fake_relay = (struct relay){.config = &fake_config, .loop = &fake_loop, .desk = &fake_desk, .sharing = 1};
     fake_relay.counts.timer = &fake_timer;
     strcpy(fake_relay.router.cursor, FAKE_CURSOR);
-    fake_relay.router.xmin = 731;
+    fake_relay.router.now = (struct cursor){0xdeadbeef, 731};
     sessions_start(&fake_relay.sessions, &fake_door);
 }
 

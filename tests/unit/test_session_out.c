@@ -124,7 +124,7 @@ START_TEST(an_answer_to_a_tab_that_is_behind_does_not_move_where_it_is_caught_up
     session_push(tab.session, frame_of(9000));
     session_push(tab.session, frame_of(9000));
     ck_assert(tab.session->dirty);
-    fake_relay.router.xmin = 900; /* windows that it was not told of */
+    fake_relay.router.now.xmin = 900; /* windows that it was not told of */
     struct frame *answer = frame_of(100);
     answer->passing = false;
     session_push(tab.session, answer);
