@@ -125,7 +125,10 @@ void login_start(struct session *session, struct text token, struct text cursor,
     session->login->expires_s = claims.expires_s;
     memcpy(session->login->ref, ref, ref_size);
     session->login->resumes = cursor.bytes != NULL;
-    resume_cursor(relay, cursor, session->login->cursor);
+    /* Judged when the login is done: a relay that has just started does not know its database's history yet. What
+     * does not fit is none of ours, and an empty one is judged so. */
+    if (cursor.size < CURSOR_TEXT_SIZE && cursor.bytes)
+        memcpy(session->login->cursor, cursor.bytes, cursor.size);
     if (session->state == SESSION_WAITING)
         session_set_state(session, SESSION_LOGIN);
     desk_submit(relay->desk, &(struct desk_query){.statement = DESK_RESOLVE_USER,
@@ -139,6 +142,8 @@ void login_finish(struct session *session, int64_t unread_count)
 {
     char public_id[SESSION_ID_SIZE];
     struct login *login = session->login;
+    if (login->resumes)
+        resume_cursor(session->relay, text_of(login->cursor), login->cursor);
     session_public_id(session, public_id);
     session_set_state(session, SESSION_OPEN);
     session_set_expiry(session, login->expires_s);

@@ -14,7 +14,7 @@ struct login {
     int64_t expires_s;
     bool counting; /* its user's count has been asked for since it was registered */
     bool resumes;  /* came with a cursor */
-    char cursor[CURSOR_TEXT_SIZE]; /* its own, or the router's when it was registered */
+    char cursor[CURSOR_TEXT_SIZE]; /* the client's as it came, or the router's when it was registered */
     char ref[];
 };
 

@@ -54,6 +54,47 @@ START_TEST(connected_comes_before_what_the_feed_brought_meanwhile)
 }
 END_TEST
 
+START_TEST(a_cursor_is_judged_when_the_login_is_done_not_before_the_feed_began)
+{
+    fake_relay.router.cursor[0] = '\0';
+    socket_open(&tab);
+    send_text(&tab, "{\"type\":\"authenticate\",\"token\":\"dummy-jwt-for-alice\",\"cursor\":\"deadbeef-700\"}");
+    strcpy(fake_relay.router.cursor, FAKE_CURSOR);
+    answer_user("alice");
+    end_turn();
+    answer_count("alice", "0");
+    end_turn();
+    expect_json(&tab,
+                "{\"type\":\"connected\",\"message\":\"*\",\"user_id\":\"alice\",\"session_id\":\"*\","
+                "\"unread_count\":0,\"cursor\":\"deadbeef-700\",\"heartbeat_interval\":30,"
+                "\"token_expires_at\":null,\"protocol\":1}");
+    ck_assert_str_eq(expect_query(DESK_RESUME)->values[1], "{\"700\"}");
+    expect_resumed();
+}
+END_TEST
+
+static const char *const void_cursors[] = {"", "deadbee0-700", "nonsense", "deadbeef-99999999999999999999",
+                                           "deadbeef-7000000000000000000000000000000000000000000000"};
+
+START_TEST(a_cursor_that_is_none_of_the_present_history_is_told_everything)
+{
+    char text[256];
+    socket_open(&tab);
+    snprintf(text, sizeof(text), "{\"type\":\"authenticate\",\"token\":\"dummy-jwt-for-alice\",\"cursor\":\"%s\"}",
+             void_cursors[_i]);
+    send_text(&tab, text);
+    answer_user("alice");
+    end_turn();
+    answer_count("alice", "0");
+    end_turn();
+    expect_json(&tab,
+                "{\"type\":\"connected\",\"message\":\"*\",\"user_id\":\"alice\",\"session_id\":\"*\","
+                "\"unread_count\":0,\"cursor\":\"00000000-0\",\"heartbeat_interval\":30,"
+                "\"token_expires_at\":null,\"protocol\":1}");
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+}
+END_TEST
+
 START_TEST(the_ref_of_authenticate_comes_back_in_connected)
 {
     socket_open(&tab);
@@ -532,6 +573,9 @@ static TCase *logins(void)
     TCase *tcase = tab_case("logins");
     tcase_add_test(tcase, a_session_logs_in_step_by_step);
     tcase_add_test(tcase, connected_comes_before_what_the_feed_brought_meanwhile);
+    tcase_add_test(tcase, a_cursor_is_judged_when_the_login_is_done_not_before_the_feed_began);
+    tcase_add_loop_test(tcase, a_cursor_that_is_none_of_the_present_history_is_told_everything, 0,
+                        LENGTH(void_cursors));
     tcase_add_test(tcase, the_ref_of_authenticate_comes_back_in_connected);
     tcase_add_loop_test(tcase, a_first_message_without_a_good_token_ends_with_4000, 0,
                         LENGTH(first_messages));
