@@ -156,7 +156,8 @@ const struct config_option config_table[] = {
      .min = 0,
      .max = 3600,
      .reloadable = true,
-     .help = "How long SIGTERM waits for the last reads to be written and for clients to go."},
+     .help = "How long SIGTERM may take: clients are closed evenly over most of it, the last reads are written. 0 "
+             "closes all at once."},
     {.name = "HERALD_LOG_LEVEL",
      .type = CONFIG_WORD,
      AT(log_level),

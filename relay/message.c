@@ -109,6 +109,15 @@ struct frame *message_token_expiring(int64_t expires_in_s)
     return finish(&parts, "");
 }
 
+struct frame *message_draining(int64_t retry_after_ms)
+{
+    char wait[NUMBER_SIZE];
+    struct parts parts = {0};
+    PUT(&parts, "{\"type\":\"draining\",\"retry_after_ms\":");
+    put(&parts, number(wait, retry_after_ms));
+    return finish(&parts, "");
+}
+
 static struct frame *new_notification(const struct change *change)
 {
     struct parts parts = {0};

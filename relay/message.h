@@ -26,6 +26,8 @@ struct frame *message_page(const char *type, int64_t count, struct text list, st
 struct frame *message_unread_count(int64_t count, const char *cursor, const char *ref);
 struct frame *message_resumed(int count, const char *cursor, const char *ref);
 struct frame *message_resync(const char *cursor, const char *ref);
+/* retry_after_ms: how long the client should wait after the close that follows. */
+struct frame *message_draining(int64_t retry_after_ms);
 struct frame *message_pong(const char *cursor, const char *ref);
 struct frame *message_error(const char *code, const char *message, int64_t retry_after_ms /* 0: none */,
                             const char *ref);

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "counts.h"
+#include "drain.h"
 #include "inbox.h"
 #include "jwt_keys.h"
 #include "marks.h"
@@ -25,6 +26,7 @@ struct relay {
     struct counts counts;
     struct marks marks;
     struct resumes resumes;
+    struct drain drain;
     int sharing; /* workers that share the limit of connections; 1: this process alone */
     bool stopping;
 };

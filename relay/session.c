@@ -269,13 +269,6 @@ void session_end(struct session *session, enum end_reason reason)
     session_push_now(session, frame_new_close((uint16_t)end_table[reason].code, end_table[reason].text));
 }
 
-void sessions_end_all(struct relay *relay, enum end_reason reason)
-{
-    struct session *session, *next;
-    HASH_ITER (hh, relay->sessions.by_id, session, next)
-        session_end(session, reason);
-}
-
 void session_gone(struct session *session)
 {
     struct sessions *sessions = sessions_of(session);

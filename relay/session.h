@@ -153,7 +153,6 @@ void session_resume_reading(struct session *session);
 
 /* The one way to end a session. */
 void session_end(struct session *session, enum end_reason reason);
-void sessions_end_all(struct relay *relay, enum end_reason reason);
 int end_reason_code(enum end_reason reason);
 const char *end_reason_text(enum end_reason reason);
 

@@ -87,44 +87,52 @@ static bool quiet(const struct relay *relay)
 static void on_stop_timer(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
+    drain_step(&worker->relay);
     if (quiet(&worker->relay) || clock_now_ms() >= worker->stop_at_ms)
         uv_stop(&worker->loop);
 }
 
-static void stop(struct worker *worker, int exit_status)
+/* at_once: nobody has anything of staying longer. */
+static void stop(struct worker *worker, int exit_status, bool at_once)
 {
+    uint64_t limit_ms = (uint64_t)worker->config->drain_s * 1000;
     if (worker->relay.stopping)
         return;
     log_info("stopping", LOG_INT("sessions", worker->relay.sessions.count));
     worker->relay.stopping = true;
     worker->exit_status = exit_status;
-    worker->stop_at_ms = clock_now_ms() + (uint64_t)worker->config->drain_s * 1000;
+    worker->stop_at_ms = clock_now_ms() + limit_ms;
     front_stop_accepting(worker->front);
     close(worker->place.listen_fd);
-    sessions_end_all(&worker->relay, END_SHUTDOWN);
+    drain_start(&worker->relay, at_once ? 0 : drain_spread_ms(limit_ms));
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct worker *worker = handle->data;
+    if (number == SIGINT && worker->place.bus_fd >= 0)
+        return; /* a terminal tells the whole process group; the supervisor says what it means */
     if (number == SIGHUP)
         reload(worker->config, &worker->relay.keys);
     else if (worker->relay.stopping)
         uv_stop(&worker->loop); /* asked twice: at once */
     else
-        stop(worker, 0);
+        stop(worker, EXIT_SUCCESS, false);
 }
 
 static void on_fatal(void *owner, const char *why)
 {
     log_error("cannot_serve", LOG_STR("why", why));
-    stop(owner, CONFIG_EXIT_STATUS);
+    stop(owner, CONFIG_EXIT_STATUS, true);
 }
 
+/* The supervisor is gone, and with it the feed: what tabs would wait for comes on another relay. */
 static void on_bus_end(void *owner)
 {
-    stop(owner, 0); /* the supervisor is gone */
+    struct worker *worker = owner;
+    stop(worker, EXIT_SUCCESS, true);
+    drain_finish(&worker->relay); /* its death may have come as SIGTERM before (PR_SET_PDEATHSIG) */
 }
 
 /* ---- the beginning ---- */

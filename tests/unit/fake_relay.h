@@ -173,7 +173,7 @@ static inline void answer_next(const struct answer *answer)
 /* What is still at the desk ends unanswered; all sockets must be gone by then. */
 static inline void fake_relay_stop(void)
 {
-    sessions_end_all(&fake_relay, END_SHUTDOWN);
+    drain_start(&fake_relay, 0);
     while (fake_desk.count)
         answer_next(NULL);
     marks_stop(&fake_relay.marks);

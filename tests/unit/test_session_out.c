@@ -297,27 +297,6 @@ START_TEST(a_session_that_ends_is_no_longer_found_and_its_late_answers_are_lost)
 }
 END_TEST
 
-static struct fake_socket many[3];
-
-START_TEST(ending_all_ends_sessions_in_every_state)
-{
-    socket_open(&many[0]);
-    socket_login(&many[2], "bob");
-    session_end(many[2].session, END_RATE);
-    socket_open(&many[1]);
-    send_text(&many[1], LOGIN);
-    login_up_to(SESSION_WAITING);
-    sessions_end_all(&fake_relay, END_SHUTDOWN);
-    end_turn();
-    expect_close(&many[0], 1001, "server is shutting down");
-    expect_close(&many[1], 1001, "server is shutting down");
-    expect_close(&many[2], 4029, "too many messages");
-    expect_close(&tab, 1001, "server is shutting down");
-    for (int i = 0; i < 3; i++)
-        socket_close(&many[i]);
-}
-END_TEST
-
 /* A sanitizer or valgrind sees what would be left. */
 START_TEST(a_socket_that_goes_away_in_any_state_leaves_nothing_behind)
 {
@@ -407,7 +386,6 @@ int main(void)
     tcase_add_test(tcase, the_close_frame_goes_out_even_when_the_queue_is_full);
     tcase_add_test(tcase, a_tab_that_is_behind_still_gets_its_close_frame_and_no_catch_up);
     tcase_add_test(tcase, a_session_that_ends_is_no_longer_found_and_its_late_answers_are_lost);
-    tcase_add_test(tcase, ending_all_ends_sessions_in_every_state);
     tcase_add_loop_test(tcase, a_socket_that_goes_away_in_any_state_leaves_nothing_behind, 0, 4);
     tcase_add_test(tcase, every_reason_has_the_close_code_of_the_protocol_and_a_short_text);
     tcase_add_test(tcase, the_public_id_is_a_uuid_that_only_this_session_of_this_process_has);

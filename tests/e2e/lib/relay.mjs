@@ -57,6 +57,7 @@ export class Relay {
       HERALD_WORKERS: '1',
       HERALD_LOG_LEVEL: 'debug', // the level at which a secret is likeliest to slip out
       HERALD_RATE_LIMIT: '1000/s:2000',
+      HERALD_DRAIN_SECONDS: '1', // the end of each test waits for it
       ...env,
     };
     for (const [name, value] of Object.entries(this.env)) if (value === undefined) delete this.env[name];

@@ -1,0 +1,102 @@
+// The end of a relay as its clients see it: told, served until their turn, sent away one after another.
+import { after, before, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { connect } from './lib/client.mjs';
+import { Cluster } from './lib/postgres.mjs';
+import { startRelay } from './lib/relay.mjs';
+import { eventually } from './lib/wait.mjs';
+
+const TABS = 40;
+
+const refuses = (port) => new Promise((resolve) => {
+  const socket = net.connect(port, '127.0.0.1', () => resolve(socket.destroy() && false));
+  socket.once('error', (error) => resolve(error.code === 'ECONNREFUSED'));
+});
+
+const openTabs = (relay, user) => Promise.all(Array.from({ length: TABS }, () => connect(relay, user)));
+
+/** When each tab was closed, in ms after the first. */
+async function closeTimes(tabs) {
+  const times = await Promise.all(tabs.map((tab) => tab.closed.then(() => performance.now())));
+  return times.map((time) => time - Math.min(...times)).sort((a, b) => a - b);
+}
+
+describe('the end of a relay', () => {
+  let cluster;
+  let db;
+  before(async () => {
+    cluster = await Cluster.start();
+    db = await cluster.database();
+  });
+  after(() => cluster?.end());
+
+  for (const workers of ['1', '2']) {
+    it(`tabs are told, served, and closed over the time (HERALD_WORKERS=${workers})`, async () => {
+      const relay = await startRelay(db, { HERALD_WORKERS: workers, HERALD_DRAIN_SECONDS: '3' });
+      const user = await db.person();
+      const tabs = await openTabs(relay, user);
+      const id = await db.notify(user, 'before');
+      for (const tab of tabs) await tab.next('new_notification');
+      const started = performance.now();
+      relay.program.signal('SIGTERM');
+      const waits = [];
+      for (const tab of tabs) waits.push((await tab.next('draining')).retry_after_ms);
+      assert.ok(waits.every((ms) => ms >= 500 && ms <= 3000), String(waits));
+      assert.ok(new Set(waits).size > TABS / 2, 'each has a wait of its own');
+      await eventually('new connections to be refused', () => refuses(relay.port));
+
+      const last = await Promise.any(tabs.map(async (tab) => {
+        const answer = await tab.ask({ type: 'mark_read', notification_id: id });
+        assert.equal(answer.success, true);
+        return tab;
+      }));
+      assert.ok(last, 'a read is still written');
+      assert.equal(await db.unread(user), 0);
+
+      const times = await closeTimes(tabs);
+      for (const tab of tabs) assert.deepEqual(tab.closing, { code: 1001, reason: 'server is shutting down' });
+      assert.ok(times.at(-1) > 1_500, `closes are spread, not all within ${times.at(-1)} ms`);
+      assert.deepEqual(await relay.program.end(5_000), { code: 0, signal: null });
+      assert.ok(performance.now() - started < 4_000, 'in time');
+    });
+
+    it(`a second SIGTERM ends it at once (HERALD_WORKERS=${workers})`, async () => {
+      const relay = await startRelay(db, { HERALD_WORKERS: workers, HERALD_DRAIN_SECONDS: '60' });
+      const tab = await connect(relay, 'alice');
+      relay.program.signal('SIGTERM');
+      await tab.next('draining');
+      const started = performance.now();
+      relay.program.signal('SIGTERM');
+      await relay.program.end(5_000);
+      assert.ok(performance.now() - started < 2_000);
+    });
+
+    it(`HERALD_DRAIN_SECONDS=0 closes all at once (HERALD_WORKERS=${workers})`, async () => {
+      const relay = await startRelay(db, { HERALD_WORKERS: workers, HERALD_DRAIN_SECONDS: '0' });
+      await openTabs(relay, 'alice');
+      const started = performance.now();
+      await relay.stop();
+      assert.ok(performance.now() - started < 2_000);
+    });
+  }
+
+  it('a terminal that interrupts supervisor and workers alike gets the same', async () => {
+    const relay = await startRelay(db, { HERALD_WORKERS: '2', HERALD_DRAIN_SECONDS: '2' });
+    const tabs = await openTabs(relay, 'bob');
+    for (const pid of [relay.pid, ...relay.workers()]) process.kill(pid, 'SIGINT');
+    for (const tab of tabs) await tab.next('draining');
+    const times = await closeTimes(tabs);
+    assert.ok(times.at(-1) > 800, `closes are spread, not all within ${times.at(-1)} ms`);
+    assert.deepEqual(await relay.program.end(5_000), { code: 0, signal: null });
+  });
+
+  it('workers whose supervisor was killed let go of their tabs at once', async () => {
+    const relay = await startRelay(db, { HERALD_WORKERS: '2', HERALD_DRAIN_SECONDS: '60' });
+    const tabs = await openTabs(relay, 'alice');
+    const started = performance.now();
+    await relay.kill();
+    for (const tab of tabs) assert.equal((await tab.closed).code, 1001);
+    assert.ok(performance.now() - started < 2_000);
+  });
+});
