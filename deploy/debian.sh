@@ -3,11 +3,11 @@
 
 build_packages=(
   gcc libc6-dev cmake ninja-build pkg-config
-  libpq-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libjansson-dev libjwt-dev libssl-dev uthash-dev
+  libpq-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libjansson-dev libjwt-dev libssl-dev libsystemd-dev uthash-dev
 )
 server_packages=(postgresql)
 needs="a C11 compiler, cmake 3.25 or newer, ninja, pkg-config, the development files of libpq, libwebsockets (built with
-libuv), libuv, jansson, libjwt, OpenSSL and uthash, and a PostgreSQL server, 14 or newer"
+libuv), libuv, jansson, libjwt, OpenSSL, libsystemd and uthash, and a PostgreSQL server, 14 or newer"
 
 have() { command -v "$1" > /dev/null; }
 

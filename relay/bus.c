@@ -166,6 +166,12 @@ struct bus_reader *bus_reader_new(uv_loop_t *loop, int fd, struct relay *relay, 
     return reader;
 }
 
+void bus_reader_beat(struct bus_reader *reader)
+{
+    uv_buf_t beat = uv_buf_init("", 1);
+    uv_try_write((uv_stream_t *)&reader->pipe, &beat, 1); /* a supervisor that does not read gets another one */
+}
+
 void bus_reader_close(struct bus_reader *reader)
 {
     uv_close((uv_handle_t *)&reader->pipe, NULL);

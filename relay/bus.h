@@ -1,6 +1,6 @@
 /* The bus carries the supervisor's feed to its workers: each change once, with its
  * ready frame, over a socket pair. The writing end is a sink; the reading end gives
- * everything to its process's router. */
+ * everything to its process's router, and sends back a beat a second. */
 #ifndef PGHERALD_BUS_H
 #define PGHERALD_BUS_H
 
@@ -38,6 +38,8 @@ struct bus_reader;
 
 struct bus_reader *bus_reader_new(uv_loop_t *loop, int fd, struct relay *relay, void (*ended)(void *owner),
                                   void *owner);
+/* Tells the writing end that this process's loop goes round. */
+void bus_reader_beat(struct bus_reader *reader);
 void bus_reader_close(struct bus_reader *reader); /* the loop must run once more before bus_reader_free() */
 void bus_reader_free(struct bus_reader *reader);
 

@@ -15,10 +15,13 @@
 #include "memory.h"
 #include "message.h"
 #include "reload.h"
+#include "service.h"
 
 enum {
     FLUSH_BYTES = 65536, /* of one write to the workers */
     RESTART_MS = 200,    /* a worker that has died is started again after this */
+    TICK_MS = 1000,
+    WORKER_SILENT_MS = 10000, /* a worker sends a beat a second; one that sends none hangs */
     STOP_GRACE_MS = 3000, /* past HERALD_DRAIN_SECONDS: then workers that have not ended are killed */
 };
 
@@ -28,6 +31,7 @@ struct slot {
     int listen_fd;
     uv_process_t process;
     uv_pipe_t *pipe; /* freed by its close callback; NULL: not running */
+    uint64_t heard_ms; /* its last beat */
     uv_timer_t restart;
     bool running;
 };
@@ -40,6 +44,8 @@ struct supervisor {
     int count, running;
     struct bus_buffer out; /* not yet sent */
     uv_signal_t signals[3];
+    uv_timer_t tick;
+    uint64_t ticked_ms;
     uv_timer_t stop_timer;
     bool stopping;
     int exit_status;
@@ -72,12 +78,19 @@ static void on_written(uv_write_t *request, int status)
     free(delivery);
 }
 
+/* It is started again when its end is noticed. */
+static void kill_stuck(struct slot *slot, const char *why)
+{
+    log_error("worker_stuck", LOG_INT("worker", slot->number), LOG_INT("pid", slot->process.pid),
+              LOG_STR("why", why));
+    uv_process_kill(&slot->process, SIGKILL);
+}
+
 static void send_to(struct slot *slot, struct parcel *parcel, size_t size)
 {
     uv_stream_t *stream = (uv_stream_t *)slot->pipe;
     if (uv_stream_get_write_queue_size(stream) + size > BUS_QUEUE_MAX_BYTES) {
-        log_error("worker_stuck", LOG_INT("worker", slot->number), LOG_INT("pid", slot->process.pid));
-        uv_process_kill(&slot->process, SIGKILL);
+        kill_stuck(slot, "64 MiB of changes pile up");
         return;
     }
     struct delivery *delivery = memory_new(sizeof(*delivery));
@@ -176,6 +189,39 @@ static void on_exit_of_worker(uv_process_t *process, int64_t status, int signal_
     uv_timer_start(&slot->restart, on_restart, RESTART_MS, 0);
 }
 
+/* All it says is that it is alive. */
+static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    static char beats[64];
+    (void)handle, (void)suggested;
+    *out = uv_buf_init(beats, sizeof(beats));
+}
+
+static void on_beat(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    (void)buffer;
+    struct slot *slot = stream->data;
+    if (count < 0)
+        uv_read_stop(stream); /* it is gone: its exit is awaited */
+    else
+        slot->heard_ms = clock_now_ms();
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct supervisor *supervisor = timer->data;
+    uint64_t now_ms = clock_now_ms();
+    /* After a stop of this process their beats may still have to be read. */
+    bool was_away = now_ms - supervisor->ticked_ms > 3 * TICK_MS;
+    supervisor->ticked_ms = now_ms;
+    service_alive();
+    for (int i = 0; i < supervisor->count && !was_away; i++) {
+        struct slot *slot = &supervisor->slots[i];
+        if (slot->running && now_ms - slot->heard_ms > WORKER_SILENT_MS)
+            kill_stuck(slot, "no sign of life");
+    }
+}
+
 /* Where the feed stands, so that a worker can begin before the next window. */
 static void introduce(struct slot *slot)
 {
@@ -202,6 +248,7 @@ static void start_worker(struct slot *slot)
     flush(supervisor); /* what is older is not for the new one */
     slot->pipe = memory_zero(sizeof(*slot->pipe));
     uv_pipe_init(&supervisor->loop, slot->pipe, 0);
+    slot->pipe->data = slot;
     uv_stdio_container_t files[] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = 1},
@@ -227,7 +274,9 @@ static void start_worker(struct slot *slot)
         return;
     }
     slot->running = true;
+    slot->heard_ms = clock_now_ms();
     supervisor->running++;
+    uv_read_start((uv_stream_t *)slot->pipe, give_room, on_beat);
     introduce(slot);
 }
 
@@ -264,8 +313,9 @@ static void stop(struct supervisor *supervisor, int exit_status)
     supervisor->exit_status = exit_status;
     log_info("stopping", LOG_INT("workers", supervisor->running));
     signal_workers(supervisor, SIGTERM);
-    uv_timer_start(&supervisor->stop_timer, on_stop_timer,
-                   (uint64_t)supervisor->config->drain_s * 1000 + STOP_GRACE_MS, 0);
+    uint64_t limit_ms = (uint64_t)supervisor->config->drain_s * 1000 + STOP_GRACE_MS;
+    service_stopping(limit_ms);
+    uv_timer_start(&supervisor->stop_timer, on_stop_timer, limit_ms, 0);
     if (supervisor->running == 0)
         uv_stop(&supervisor->loop);
 }
@@ -295,8 +345,10 @@ static void on_fatal(void *owner, const char *why)
 static void start_handles(struct supervisor *supervisor)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    uv_timer_init(&supervisor->loop, &supervisor->tick);
     uv_timer_init(&supervisor->loop, &supervisor->stop_timer);
-    supervisor->stop_timer.data = supervisor;
+    supervisor->tick.data = supervisor->stop_timer.data = supervisor;
+    uv_timer_start(&supervisor->tick, on_tick, TICK_MS, TICK_MS);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
         uv_signal_init(&supervisor->loop, &supervisor->signals[i]);
         supervisor->signals[i].data = supervisor;
@@ -328,6 +380,7 @@ static void close_all(struct supervisor *supervisor)
     }
     for (size_t i = 0; i < sizeof(supervisor->signals) / sizeof(*supervisor->signals); i++)
         uv_close((uv_handle_t *)&supervisor->signals[i], NULL);
+    uv_close((uv_handle_t *)&supervisor->tick, NULL);
     uv_close((uv_handle_t *)&supervisor->stop_timer, NULL);
     uv_run(&supervisor->loop, UV_RUN_DEFAULT);
     feed_free(supervisor->feed);
@@ -344,6 +397,7 @@ int supervisor_run(struct config *config, const int *listen_fds)
     struct change_sink sink = {take_change, take_window, take_resync, take_state, &supervisor};
     supervisor.feed = feed_new(&supervisor.loop, config, sink, on_fatal, &supervisor);
     start_slots(&supervisor, listen_fds);
+    service_ready();
     uv_run(&supervisor.loop, UV_RUN_DEFAULT);
     close_all(&supervisor);
     return supervisor.exit_status;

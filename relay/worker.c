@@ -12,6 +12,7 @@
 #include "log.h"
 #include "reload.h"
 #include "relay.h"
+#include "service.h"
 
 enum {
     TICK_MS = 1000,
@@ -71,6 +72,10 @@ static void tidy(struct relay *relay)
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
+    if (worker->bus)
+        bus_reader_beat(worker->bus);
+    else
+        service_alive();
     sessions_tick(&worker->relay);
     marks_tick(&worker->relay);
     if (worker->place.number == 0 && ++worker->ticks % TIDY_TICKS == 0 && desk_ready(worker->relay.desk))
@@ -99,6 +104,8 @@ static void stop(struct worker *worker, int exit_status, bool at_once)
     if (worker->relay.stopping)
         return;
     log_info("stopping", LOG_INT("sessions", worker->relay.sessions.count));
+    if (!worker->bus)
+        service_stopping(limit_ms);
     worker->relay.stopping = true;
     worker->exit_status = exit_status;
     worker->stop_at_ms = clock_now_ms() + limit_ms;
@@ -213,6 +220,8 @@ int worker_run(struct config *config, struct jwt_keys **keys, struct worker_plac
         return EXIT_FAILURE;
     }
     log_info("worker_started", LOG_INT("worker", place.number));
+    if (!worker.bus)
+        service_ready();
     uv_run(&worker.loop, UV_RUN_DEFAULT);
     close_rooms(&worker);
     *keys = worker.relay.keys;
