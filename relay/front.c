@@ -18,6 +18,7 @@
 #include "login.h"
 #include "memory.h"
 #include "origin.h"
+#include "socket_taken.h"
 
 #define ENDPOINT "/api/v1/notifications/ws"
 
@@ -67,7 +68,17 @@ static void door_kill(void *socket)
     lws_set_timeout(socket, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
 }
 
-const struct door front_door = {door_write, door_busy, door_want_write, door_kill};
+static void door_read(void *socket, bool on)
+{
+    lws_rx_flow_control(socket, on);
+}
+
+static uint32_t door_taken(void *socket)
+{
+    return socket_taken(lws_get_socket_fd(socket));
+}
+
+const struct door front_door = {door_write, door_busy, door_want_write, door_kill, door_read, door_taken};
 
 /* ---- accepting ---- */
 

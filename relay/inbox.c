@@ -67,6 +67,8 @@ static void answered(struct relay *relay, uint64_t id, void *context, const stru
         resume_page(session, page(relay, request, answer));
     else if (session)
         session_push(session, page(relay, request, answer));
+    if (session && !request->first)
+        session_page_answered(session);
     free(request);
 }
 
@@ -101,6 +103,7 @@ void inbox_read(struct session *session, const struct command *command)
     request->has_before = command->has_before;
     memcpy(request->before_time, command->before_time, sizeof(request->before_time));
     uuid_format(&command->before_id, request->before_id);
+    session_page_asked(session);
     submit(session, request);
 }
 

@@ -372,6 +372,11 @@ void resume_hold(struct session *session, struct frame *frame)
         outbox_push(&replay->held, pool, frame);
 }
 
+uint64_t resume_held_bytes(const struct session *session)
+{
+    return session->replay ? session->replay->held.bytes : 0;
+}
+
 void resume_drained(struct session *session)
 {
     if (session->replay->partial)

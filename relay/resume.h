@@ -44,6 +44,8 @@ void resume_drained(struct session *session);
 /* The first page of a session that is told its whole state; takes the reference. */
 void resume_page(struct session *session, struct frame *frame);
 
+/* Of the frames that are held back. */
+uint64_t resume_held_bytes(const struct session *session);
 void resume_flush(struct relay *relay); /* at the end of a loop turn */
 void resume_forget(struct session *session);
 

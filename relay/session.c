@@ -44,6 +44,7 @@ static const struct {
     [END_RATE] = {4029, "too many messages", "rate_limit"},
     [END_TOO_MANY_TABS] = {4029, "too many connections of this user", "too_many_tabs"},
     [END_UNRESPONSIVE] = {1001, "no answer to pings", "unresponsive"},
+    [END_STALLED] = {1001, "nothing was taken", "stalled"},
 };
 
 int end_reason_code(enum end_reason reason)
@@ -161,16 +162,34 @@ static void check_expiry(struct session *session, uint64_t now)
     }
 }
 
+/* Whoever takes bytes is alive, however slow: a ping would wait behind them. */
+static bool is_stalled(struct session *session)
+{
+    uint32_t taken = sessions_of(session)->door->taken(session->socket);
+    if (taken != session->taken)
+        session->stalls = session->missed_pings = 0;
+    else
+        session->stalls++;
+    session->taken = taken;
+    return session->stalls >= SESSION_STALLS;
+}
+
 static void check_heartbeat(struct session *session, uint64_t now)
 {
     if (now < session->due_at_s)
         return;
+    session->due_at_s = (uint32_t)(now + (uint64_t)session->relay->config->heartbeat_s);
+    if (sessions_of(session)->door->busy(session->socket)) {
+        if (is_stalled(session))
+            session_end(session, END_STALLED);
+        return;
+    }
+    session->stalls = 0;
     if (session->missed_pings >= SESSION_MISSED_PINGS) {
         session_end(session, END_UNRESPONSIVE);
         return;
     }
     session->missed_pings++;
-    session->due_at_s = (uint32_t)(now + (uint64_t)session->relay->config->heartbeat_s);
     session_push(session, frame_new_ping());
 }
 
@@ -236,6 +255,14 @@ struct session *session_open(struct relay *relay, void *socket, const char *addr
     return session;
 }
 
+static void set_reading(struct session *session, bool on)
+{
+    if (session->unread != on)
+        return;
+    session->unread = !on;
+    sessions_of(session)->door->read(session->socket, on);
+}
+
 static void leave_router(struct session *session)
 {
     if (!session->user)
@@ -263,6 +290,7 @@ void session_end(struct session *session, enum end_reason reason)
     resume_forget(session);
     free(session->pending);
     session->pending = NULL;
+    set_reading(session, true); /* for the peer's half of the close */
     session->reason = (uint8_t)reason;
     session->dirty = false;
     session_set_state(session, SESSION_ENDING);
@@ -388,12 +416,40 @@ void session_give_waiting(struct session *session, struct outbox *waiting)
         session_push(session, frame);
 }
 
+/* Its answers would pile up here: first it takes what it asked for. */
+static bool owes_room(const struct session *session)
+{
+    uint64_t unsent = session->outbox.bytes + resume_held_bytes(session);
+    return session->pages >= SESSION_PAGES_MAX || unsent > (uint64_t)session->relay->config->queue_bytes;
+}
+
+/* Messages that had to wait are handled as soon as there is room for their answers. */
+static void read_on(struct session *session)
+{
+    if (!session->unread || session->state != SESSION_OPEN || owes_room(session))
+        return;
+    set_reading(session, true);
+    session_resume_reading(session);
+}
+
+void session_page_asked(struct session *session)
+{
+    session->pages++;
+}
+
+void session_page_answered(struct session *session)
+{
+    session->pages--;
+    read_on(session);
+}
+
 /* False: the socket is gone and waits to be killed. */
 static bool session_flush(struct session *session)
 {
     const struct door *door = sessions_of(session)->door;
     if (!write_all(session))
         return false;
+    read_on(session);
     if (session->outbox.head || door->busy(session->socket)) {
         door->want_write(session->socket);
         return true;
@@ -496,7 +552,7 @@ static void pending_add(struct session *session, const char *bytes, size_t size,
 
 static bool reads_now(const struct session *session)
 {
-    return session->state == SESSION_WAITING || session->state == SESSION_OPEN;
+    return session->state == SESSION_WAITING || (session->state == SESSION_OPEN && !owes_room(session));
 }
 
 void session_resume_reading(struct session *session)
@@ -519,6 +575,7 @@ void session_resume_reading(struct session *session)
     pending->used -= at;
     pending->open_at -= pending->open ? at : 0;
     session->pending = pending;
+    set_reading(session, session->state != SESSION_OPEN || !owes_room(session));
 }
 
 static bool within_bounds(struct session *session, size_t size, size_t announced)
@@ -557,6 +614,8 @@ void session_receive(struct session *session, const char *bytes, size_t size, bo
     pending_add(session, bytes, size, final);
     if (final && reads_now(session))
         session_resume_reading(session);
+    else if (session->state == SESSION_OPEN && owes_room(session))
+        set_reading(session, false);
 }
 
 void session_heard(struct session *session)

@@ -29,6 +29,8 @@ enum {
     SESSION_CLOSE_SECONDS = 5,     /* for the peer's half of the closing handshake */
     SESSION_EXPIRY_WARNING_S = 60, /* token_expiring comes so long before */
     SESSION_MISSED_PINGS = 2,
+    SESSION_STALLS = 2,    /* heartbeats without a byte taken */
+    SESSION_PAGES_MAX = 4, /* pages under way; the next message waits */
 };
 
 /* What a session needs of the socket it lives on. */
@@ -38,6 +40,8 @@ struct door {
     bool (*busy)(void *socket);       /* the kernel has not taken all bytes yet */
     void (*want_write)(void *socket); /* ask for session_writable() */
     void (*kill)(void *socket);       /* closes now; session_gone() comes before it returns */
+    void (*read)(void *socket, bool on); /* off: what the client sends waits in the kernel */
+    uint32_t (*taken)(void *socket);  /* changes when the peer takes bytes */
 };
 
 enum session_state {
@@ -73,6 +77,7 @@ enum end_reason {
     END_RATE,
     END_TOO_MANY_TABS,
     END_UNRESPONSIVE,
+    END_STALLED,
     END_REASONS
 };
 
@@ -93,11 +98,15 @@ struct session {
     int64_t expires_s;     /* Unix time of the token's end; 0: never */
     uint64_t expires_at_s; /* the same on the monotonic clock */
     uint32_t due_at_s;     /* monotonic: next ping, or the end of this state's patience */
+    uint32_t taken; /* door->taken at the last heartbeat at which its socket was full */
     struct rate rate;
     uint16_t marks;  /* mark_reads whose echo from the feed is still to come */
     uint8_t state;   /* enum session_state, changed by session_set_state() only */
     uint8_t reason;  /* enum end_reason, once ending */
     uint8_t missed_pings;
+    uint8_t stalls; /* heartbeats at which its socket was full and nothing had been taken */
+    uint8_t pages;  /* asked for and not yet answered */
+    bool unread;    /* door->read is off */
     bool touched;
     bool dirty;       /* its frames were dropped; it must be told anew */
     bool warned_rate; /* the error before 4029 was sent */
@@ -138,6 +147,9 @@ void session_gone(struct session *session); /* the socket is closed; frees the s
 struct session *session_find(struct relay *relay, uint64_t id); /* NULL: gone or ending */
 void session_public_id(const struct session *session, char out[SESSION_ID_SIZE]);
 void session_set_state(struct session *session, enum session_state state);
+/* Pages that a client has asked for are counted, so that one who does not take them cannot ask for ever. */
+void session_page_asked(struct session *session);
+void session_page_answered(struct session *session);
 /* Its token holds until expires_s (Unix time; 0: for ever). */
 void session_set_expiry(struct session *session, int64_t expires_s);
 

@@ -115,6 +115,26 @@ describe('paging', () => {
     assert.ok(page.notifications.every((row) => row.message.length > 30_000));
   });
 
+  it('pages of very large rows are shorter, and together have all', async () => {
+    const rich = await db.person();
+    await db.sql(`insert into herald.notifications (user_id, title, message)
+                  select $1, 'huge', repeat('m', 2000000) || i from generate_series(1, 10) i`, [`u-${rich}`]);
+    const other = await connect(relay, rich);
+    const page = await other.ask({ type: 'get_unread', limit: 100 });
+    assert.equal(page.notifications.length, 3);
+    assert.equal(page.count, 10);
+    const rows = await readAll(other, 'get_unread');
+    assert.deepEqual(rows.map((row) => row.id).sort(), Object.keys(await db.versions(rich)).sort());
+  });
+
+  it('many pages asked for at once are all answered, in order', async () => {
+    const refs = Array.from({ length: 100 }, (_, i) => `many${i}`);
+    for (const ref of refs) tab.send({ type: 'get_notifications', limit: 100, ref });
+    const seen = [];
+    while (seen.length < refs.length) seen.push((await tab.next('notifications')).ref);
+    assert.deepEqual(seen, refs);
+  });
+
   it('a page never brings back what was told to be deleted before it', async () => {
     const busy = await db.person();
     const other = await connect(relay, busy);

@@ -75,5 +75,23 @@ select is((select array_agg(e ->> 'title') from json_array_elements(p.notificati
           'the second page goes on where the first ended')
 from herald.relay_page('alice', false, 50, :'at', :'id') p;
 
+-- A page ends with the row that brings it to 4 MiB of JSON, whatever was asked for.
+insert into herald.notifications (user_id, title, message)
+select 'rich', k::text, repeat('m', 1000000) from generate_series(1, 9) k;
+call t.walk('rich', true, 1000);
+select results_eq('select count(*)::int from t.pages group by page order by page', array[5, 4],
+                  'pages of large rows are shorter');
+select ok(t.walked('rich', false, 1000), 'and together have all, each once');
+update herald.notifications set message = repeat('m', 4000000) where user_id = 'rich' and title <> '9';
+select ok(t.walked('rich', true, 1000), 'a row may be nearly as large as a page');
+select cmp_ok((select max(n) from (select count(*) as n from t.pages group by page) p), '<=', 2::bigint,
+              'which then has two at most');
+insert into herald.notifications (user_id, title, message, created_at)
+select 'exact', k::text, repeat('m', 2097152 - 2000), now() - k * interval '1 s' from generate_series(1, 3) k;
+update herald.notifications n set message = n.message || repeat('m', 2097152 - octet_length(herald.notification_json(n)))
+where user_id = 'exact' and title <> '3';
+call t.walk('exact', true, 1000);
+select cmp_ok((select count(*) from t.pages where page = 1), '=', 2::bigint, 'two rows of 2 MiB fill a page exactly');
+
 select * from finish();
 rollback;

@@ -72,6 +72,8 @@ struct fake_socket {
     int writes_left; /* until it is busy; -1: never */
     bool broken;     /* the next write fails */
     bool wanted;     /* session_writable() was asked for */
+    bool unread;     /* the session does not read now */
+    uint32_t taken;  /* what the kernel says of its peer */
     bool gone;
 };
 
@@ -110,7 +112,17 @@ static inline void fake_kill(void *context)
     socket->gone = true;
 }
 
-static const struct door fake_door = {fake_write, fake_busy, fake_want_write, fake_kill};
+static inline void fake_read(void *context, bool on)
+{
+    ((struct fake_socket *)context)->unread = !on;
+}
+
+static inline uint32_t fake_taken(void *context)
+{
+    return ((struct fake_socket *)context)->taken;
+}
+
+static const struct door fake_door = {fake_write, fake_busy, fake_want_write, fake_kill, fake_read, fake_taken};
 
 /* ---- the relay ---- */
 

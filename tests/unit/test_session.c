@@ -381,6 +381,60 @@ START_TEST(any_sign_of_life_answers_a_ping)
 }
 END_TEST
 
+/* From the last byte taken it is two to three heartbeats. */
+START_TEST(a_tab_that_takes_nothing_for_two_heartbeats_is_ended_whatever_it_sends)
+{
+    login_up_to(SESSION_OPEN);
+    tab.writes_left = 0;
+    tab.taken = 5;
+    for (int second = 0; second < 89; second++) {
+        advance_s(1);
+        session_heard(tab.session);
+    }
+    expect_state(SESSION_OPEN);
+    advance_s(1);
+    expect_state(SESSION_ENDING);
+    tab.writes_left = -1;
+    session_writable(tab.session);
+    end_turn();
+    expect_close(&tab, 1001, "nothing was taken");
+}
+END_TEST
+
+START_TEST(a_slow_tab_that_takes_some_bytes_is_neither_pinged_nor_ended)
+{
+    login_up_to(SESSION_OPEN);
+    tab.writes_left = 0;
+    for (int heartbeat = 0; heartbeat < 10; heartbeat++) {
+        tab.taken += (uint32_t)heartbeat % 2; /* now and then is enough */
+        advance_s(30);
+        expect_state(SESSION_OPEN);
+    }
+    tab.writes_left = -1;
+    session_writable(tab.session);
+    end_turn();
+    expect_nothing(&tab);
+}
+END_TEST
+
+START_TEST(pings_missed_behind_a_full_socket_are_forgiven_when_it_moves)
+{
+    login_up_to(SESSION_OPEN);
+    advance_s(30);
+    expect_ping(&tab);
+    advance_s(30);
+    expect_ping(&tab);
+    tab.writes_left = 0;
+    tab.taken = 1;
+    advance_s(30);
+    expect_state(SESSION_OPEN);
+    tab.writes_left = -1;
+    advance_s(30);
+    expect_ping(&tab);
+    expect_state(SESSION_OPEN);
+}
+END_TEST
+
 START_TEST(the_heartbeat_is_the_configured_one)
 {
     fake_config.heartbeat_s = 200; /* more than the wheel has slots */
@@ -600,6 +654,9 @@ static TCase *deadlines(void)
     tcase_add_loop_test(tcase, a_peer_that_does_not_answer_the_close_is_cut_off_after_5_seconds, 0, 2);
     tcase_add_test(tcase, an_open_session_is_pinged_and_ended_after_two_missed);
     tcase_add_loop_test(tcase, any_sign_of_life_answers_a_ping, 0, 3);
+    tcase_add_test(tcase, a_tab_that_takes_nothing_for_two_heartbeats_is_ended_whatever_it_sends);
+    tcase_add_test(tcase, a_slow_tab_that_takes_some_bytes_is_neither_pinged_nor_ended);
+    tcase_add_test(tcase, pings_missed_behind_a_full_socket_are_forgiven_when_it_moves);
     tcase_add_test(tcase, the_heartbeat_is_the_configured_one);
     tcase_add_loop_test(tcase, a_token_that_ends_is_announced_60_seconds_before_and_then_closes_with_4001, 0,
                         LENGTH(lifetimes_s));

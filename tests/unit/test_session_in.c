@@ -349,6 +349,103 @@ START_TEST(held_messages_count_when_they_are_handled)
 }
 END_TEST
 
+/* ---- who does not take its answers is not read ---- */
+
+#define GET_UNREAD "{\"type\":\"get_unread\"}"
+
+static void answer_page(void)
+{
+    expect_query(DESK_PAGE);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]", NULL}}});
+}
+
+static void expect_page(void)
+{
+    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,\"cursor\":\"*\"}");
+}
+
+START_TEST(a_client_has_so_many_pages_under_way_and_its_next_message_waits)
+{
+    login_up_to(SESSION_OPEN);
+    for (int i = 0; i < SESSION_PAGES_MAX; i++)
+        send_text(&tab, GET_UNREAD);
+    ck_assert(!tab.unread);
+    send_text(&tab, PING);
+    send_text(&tab, GET_UNREAD);
+    ck_assert(tab.unread);
+    ck_assert_int_eq(fake_desk.count, SESSION_PAGES_MAX);
+    end_turn();
+    expect_nothing(&tab);
+
+    answer_page();
+    ck_assert(!tab.unread); /* the ping and the next page were handled */
+    ck_assert_int_eq(fake_desk.count, SESSION_PAGES_MAX);
+    end_turn();
+    expect_page();
+    expect_json(&tab, PONG);
+    for (int i = 0; i < SESSION_PAGES_MAX; i++)
+        answer_page();
+    end_turn();
+    for (int i = 0; i < SESSION_PAGES_MAX; i++)
+        expect_page();
+}
+END_TEST
+
+/* Answers are never dropped, so it is what asks for more of them that waits. */
+START_TEST(a_client_that_does_not_take_its_answers_is_not_read_until_it_does)
+{
+    login_up_to(SESSION_OPEN);
+    tab.writes_left = 0;
+    int unread_after = 0, pongs = 0;
+    while (!tab.unread && unread_after++ < 1000) {
+        send_text(&tab, PING);
+        advance_ms(50);
+    }
+    uint64_t limit = (uint64_t)fake_config.queue_bytes;
+    ck_assert(tab.unread);
+    ck_assert_uint_gt(tab.session->outbox.bytes, limit);
+    ck_assert_uint_le(tab.session->outbox.bytes, limit + sizeof(PONG));
+
+    tab.writes_left = -1;
+    session_writable(tab.session);
+    end_turn();
+    ck_assert(!tab.unread);
+    end_turn(); /* for the one that had to wait */
+    for (; tab.size; pongs++)
+        expect_json(&tab, PONG);
+    ck_assert_int_eq(pongs, unread_after);
+}
+END_TEST
+
+START_TEST(answers_held_behind_a_catch_up_count_as_well)
+{
+    login_up_to(SESSION_OPEN);
+    send_text(&tab, "{\"type\":\"resume\",\"cursor\":\"" FAKE_CURSOR "\"}");
+    for (int i = 0; i < 1000 && !tab.unread; i++) {
+        send_text(&tab, PING);
+        advance_ms(50);
+    }
+    ck_assert(tab.unread);
+    end_turn();
+    expect_query(DESK_RESUME);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"1", "e"}}});
+    end_turn();
+    ck_assert(!tab.unread);
+    expect_json(&tab, "{\"type\":\"resumed\",\"count\":0,\"cursor\":\"*\"}");
+}
+END_TEST
+
+START_TEST(a_session_that_ends_is_read_again_for_the_peers_close)
+{
+    login_up_to(SESSION_OPEN);
+    for (int i = 0; i <= SESSION_PAGES_MAX; i++)
+        send_text(&tab, GET_UNREAD);
+    ck_assert(tab.unread);
+    session_end(tab.session, END_DISCONNECTED);
+    ck_assert(!tab.unread);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tab_case("messages in");
@@ -373,5 +470,9 @@ int main(void)
     tcase_add_test(tcase, at_the_rate_nobody_is_limited);
     tcase_add_test(tcase, bad_messages_count_like_good_ones);
     tcase_add_test(tcase, held_messages_count_when_they_are_handled);
+    tcase_add_test(tcase, a_client_has_so_many_pages_under_way_and_its_next_message_waits);
+    tcase_add_test(tcase, a_client_that_does_not_take_its_answers_is_not_read_until_it_does);
+    tcase_add_test(tcase, answers_held_behind_a_catch_up_count_as_well);
+    tcase_add_test(tcase, a_session_that_ends_is_read_again_for_the_peers_close);
     return run_suite("session_in", tcase);
 }
