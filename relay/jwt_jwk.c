@@ -275,8 +275,9 @@ bool jwt_jwk_parse(struct jwt_keys *keys, enum token_alg alg, const char *json, 
     json_t *set = json_object_get(root, "keys");
     bool ok;
     if (!root)
-        return jwt_key_fail(err, "it starts like a JWK set but is not JSON (line %d): %s", where.line,
-                            where.text);
+        /* jansson's own words quote the place, which may be the secret. */
+        return jwt_key_fail(err, "it starts like a JWK set but is not JSON (line %d, column %d)", where.line,
+                            where.column);
     if (json_is_array(set))
         ok = add_set(keys, alg, set, err);
     else

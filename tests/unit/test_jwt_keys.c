@@ -356,6 +356,21 @@ START_TEST(a_wrong_jwk_is_an_error_that_says_why)
 }
 END_TEST
 
+static const char *const broken_secrets[] = {
+    "{geheim-geheim 0123456789abcdef", /* a raw secret that starts with a brace */
+    "{\"kty\":\"oct\",\"k\" \"geheim\"}",
+    "{\"kty\":\"oct\",\"k\":\"geheim",
+    "{\"geheim\x1b",
+};
+
+START_TEST(an_error_never_quotes_what_may_be_the_secret)
+{
+    refuse(TOKEN_ALG_HS256, broken_secrets[_i], "not JSON");
+    ck_assert_msg(!strstr(err, "geheim"), "the secret is in: %s", err);
+    ck_assert_msg(!strchr(err, '\x1b'), "a control character is in the error");
+}
+END_TEST
+
 START_TEST(jwks_of_real_keys_must_fit_their_algorithm)
 {
     refuse_taken(TOKEN_ALG_RS256, jwk_text(rsa1024, "", 0, ""), "1024 bits");
@@ -484,6 +499,7 @@ int main(void)
     tcase_add_test(tcase, keys_of_a_set_are_found_by_name);
     tcase_add_test(tcase, keys_for_other_uses_are_skipped);
     tcase_add_loop_test(tcase, a_wrong_jwk_is_an_error_that_says_why, 0, LENGTH(bad_jwks));
+    tcase_add_loop_test(tcase, an_error_never_quotes_what_may_be_the_secret, 0, LENGTH(broken_secrets));
     tcase_add_test(tcase, jwks_of_real_keys_must_fit_their_algorithm);
     tcase_add_test(tcase, an_rsa_exponent_of_one_is_refused);
     tcase_add_test(tcase, a_set_may_have_64_keys_and_no_more);
