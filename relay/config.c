@@ -25,6 +25,15 @@ struct source {
     int line;
 };
 
+/* Whatever a variable is called or set to, an error is one line. */
+static void make_one_line(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+    }
+}
+
 __attribute__((format(printf, 3, 4))) static bool fail(struct config_error *err, const char *variable,
                                                        const char *format, ...)
 {
@@ -33,6 +42,8 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct config_error *err,
     va_start(args, format);
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
+    make_one_line(err->variable);
+    make_one_line(err->message);
     return false;
 }
 
@@ -44,15 +55,11 @@ static void describe_source(const struct source *source, char *out, size_t size)
         snprintf(out, size, "the environment");
 }
 
-/* A value as an error may show it: short, on one line, without passwords. */
+/* A value as an error may show it: short, without passwords. */
 static void describe_value(const struct config_option *option, const char *value, char *out, size_t size)
 {
     char *masked = option->secret ? config_mask_database_url(value) : memory_copy_text(value);
     snprintf(out, size, "%.100s%s", masked, strlen(masked) > 100 ? "..." : "");
-    for (char *c = out; *c; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    }
     free(masked);
 }
 

@@ -272,6 +272,13 @@ START_TEST(a_masked_value_is_masked_in_errors_too)
 }
 END_TEST
 
+START_TEST(a_name_with_control_characters_is_shown_without_them)
+{
+    refuse(NULL, "HERALD_\x1b[2JAUTH=dev", "HERALD_?[2JAUTH");
+    ck_assert_str_eq(err.variable, "HERALD_?[2JAUTH");
+}
+END_TEST
+
 START_TEST(the_environment_wins_over_the_file)
 {
     accept(write_file("HERALD_WORKERS=3\nHERALD_HEARTBEAT=7\n"), "HERALD_WORKERS=5", NULL);
@@ -747,6 +754,7 @@ int main(void)
     tcase_add_loop_test(tcase, bad_values_are_errors_that_say_what_is_allowed, 0, LENGTH(bad_values));
     tcase_add_test(tcase, an_error_shows_the_value_short_and_printable);
     tcase_add_test(tcase, a_masked_value_is_masked_in_errors_too);
+    tcase_add_test(tcase, a_name_with_control_characters_is_shown_without_them);
     tcase_add_test(tcase, the_environment_wins_over_the_file);
     tcase_add_test(tcase, a_bad_value_in_the_file_is_an_error_even_if_the_environment_has_another);
     tcase_add_test(tcase, workers_0_means_one_per_core);
