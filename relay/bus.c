@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "memory.h"
 
 enum bus_kind { BUS_CHANGE, BUS_WINDOW, BUS_RESYNC, BUS_STATE };
@@ -74,12 +75,39 @@ static void take_change(const struct bus_head *head, const uint8_t *body, const 
     frame_drop(frame);
 }
 
+/* Of the kinds of change those with a frame have one, the others none. */
+static bool is_change(const struct bus_head *head)
+{
+    switch ((enum change_kind)head->change_kind) {
+    case CHANGE_NEW:
+    case CHANGE_UPDATED:
+    case CHANGE_DELETED:
+    case CHANGE_MESSAGE:
+        return head->frame_size > 0;
+    case CHANGE_TRUNCATED:
+    case CHANGE_DISCONNECT:
+        return head->frame_size == 0;
+    }
+    return false;
+}
+
+/* The sizes agree, and it is of a kind that is known. */
+static bool is_whole(const struct bus_head *head)
+{
+    uint64_t size = sizeof(*head) + (uint64_t)head->text_size + head->frame_size;
+    if (head->size != size || size > BUS_QUEUE_MAX_BYTES)
+        return false;
+    return head->kind == BUS_CHANGE ? is_change(head) : head->kind <= BUS_STATE && head->frame_size == 0;
+}
+
 size_t bus_take(const uint8_t *bytes, size_t size, const struct bus_sink *sink)
 {
     struct bus_head head;
     if (size < sizeof(head))
         return 0;
     memcpy(&head, bytes, sizeof(head));
+    if (!is_whole(&head))
+        return BUS_BROKEN;
     if (size < head.size)
         return 0;
     const uint8_t *body = bytes + sizeof(head);
@@ -128,15 +156,23 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     *out = uv_buf_init((char *)in->bytes + in->size, (unsigned)(in->room - in->size));
 }
 
-static void take_all(struct bus_reader *reader)
+/* False: the bytes are broken. */
+static bool take_all(struct bus_reader *reader)
 {
     struct bus_sink sink = {deliver, relay_sink(reader->relay)};
     struct bus_buffer *in = &reader->in;
     size_t at = 0, used;
-    while ((used = bus_take(in->bytes + at, in->size - at, &sink)))
+    while ((used = bus_take(in->bytes + at, in->size - at, &sink)) && used != BUS_BROKEN)
         at += used;
     memmove(in->bytes, in->bytes + at, in->size - at);
     in->size -= at;
+    return used != BUS_BROKEN;
+}
+
+static void end(struct bus_reader *reader)
+{
+    uv_read_stop((uv_stream_t *)&reader->pipe);
+    reader->ended(reader->owner);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
@@ -144,12 +180,14 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     (void)buffer;
     struct bus_reader *reader = stream->data;
     if (count < 0) {
-        uv_read_stop(stream);
-        reader->ended(reader->owner);
+        end(reader);
         return;
     }
     reader->in.size += (size_t)count;
-    take_all(reader);
+    if (take_all(reader))
+        return;
+    log_error("bus_broken", LOG_INT("bytes", reader->in.size));
+    end(reader);
 }
 
 struct bus_reader *bus_reader_new(uv_loop_t *loop, int fd, struct relay *relay, void (*ended)(void *owner),

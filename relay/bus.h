@@ -29,13 +29,17 @@ struct bus_sink {
     struct change_sink rest; /* window, resync, state; owner for all */
 };
 
-/* Takes one whole message from the front; returns its size, 0 when it is not whole yet. */
+#define BUS_BROKEN SIZE_MAX
+
+/* Takes one whole message from the front; returns its size, 0 when it is not whole yet, BUS_BROKEN when
+ * the bytes are no message: what follows cannot be read any more. */
 size_t bus_take(const uint8_t *bytes, size_t size, const struct bus_sink *sink);
 
 /* ---- the reading end ---- */
 
 struct bus_reader;
 
+/* ended: the writing end is gone, or what it wrote was broken. */
 struct bus_reader *bus_reader_new(uv_loop_t *loop, int fd, struct relay *relay, void (*ended)(void *owner),
                                   void *owner);
 /* Tells the writing end that this process's loop goes round. */

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ID "01234567-89ab-cdef-0123-456789abcdef"
 
@@ -239,6 +241,78 @@ START_TEST(a_frame_of_a_megabyte_comes_through_whole)
 }
 END_TEST
 
+/* Layout of a message's head: size, text's size and frame's size; kind and kind of change behind the id. */
+enum { AT_SIZE = 0, AT_TEXT_SIZE = 4, AT_FRAME_SIZE = 8, AT_KIND = 32, AT_CHANGE_KIND = 33 };
+
+static const struct {
+    const char *name;
+    size_t at;
+    uint8_t byte;
+} damages[] = {
+    {"no size", AT_SIZE, 0},
+    {"too small for its parts", AT_SIZE, 37},
+    {"too large for its parts", AT_SIZE, 255},
+    {"larger than any", AT_SIZE + 3, 255},
+    {"a text of gigabytes", AT_TEXT_SIZE + 3, 255},
+    {"a frame of gigabytes", AT_FRAME_SIZE + 3, 255},
+    {"an unknown kind", AT_KIND, 4},
+    {"an unknown kind of change", AT_CHANGE_KIND, 'z'},
+    {"a kind of change that has no frame", AT_CHANGE_KIND, 't'},
+};
+
+START_TEST(what_is_no_message_is_told_apart_from_what_is_not_whole_yet)
+{
+    struct bus_buffer out = {0};
+    put_new(&out);
+    out.bytes[damages[_i].at] = damages[_i].byte;
+    ck_assert_uint_eq(bus_take(out.bytes, out.size, &sink), BUS_BROKEN);
+    ck_assert_str_eq(log_text, "");
+    free(out.bytes);
+}
+END_TEST
+
+START_TEST(a_change_without_the_frame_it_needs_is_no_message)
+{
+    struct bus_buffer out = {0};
+    put_change(&out, CHANGE_NEW, "alice", 1, NULL);
+    ck_assert_uint_eq(bus_take(out.bytes, out.size, &sink), BUS_BROKEN);
+    ck_assert_str_eq(log_text, "");
+    free(out.bytes);
+}
+END_TEST
+
+static void note_end(void *owner)
+{
+    note("ended\n");
+    ck_assert_ptr_eq(owner, &the_owner);
+}
+
+START_TEST(a_reader_ends_when_what_it_reads_is_broken)
+{
+    int ends[2];
+    uv_loop_t loop;
+    struct relay relay = {0};
+    struct bus_buffer out = {0};
+    bus_put_state(&out, true, "");
+    size_t good = out.size;
+    bus_put_state(&out, true, "");
+    out.bytes[good + AT_KIND] = 4;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    ck_assert_int_eq(write(ends[0], out.bytes, out.size), (ssize_t)out.size);
+    uv_loop_init(&loop);
+    struct bus_reader *reader = bus_reader_new(&loop, ends[1], &relay, note_end, &the_owner);
+    uv_run(&loop, UV_RUN_DEFAULT); /* until nothing is left to be watched */
+    ck_assert_str_eq(log_text, "ended\n");
+    ck_assert(relay.router.live); /* what came before it was read */
+    bus_reader_close(reader);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    bus_reader_free(reader);
+    close(ends[0]);
+    free(out.bytes);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("bus");
@@ -248,5 +322,8 @@ int main(void)
     tcase_add_test(tcase, messages_behind_each_other_come_out_in_their_order);
     tcase_add_loop_test(tcase, a_stream_may_be_cut_anywhere, 1, 100);
     tcase_add_test(tcase, a_frame_of_a_megabyte_comes_through_whole);
+    tcase_add_loop_test(tcase, what_is_no_message_is_told_apart_from_what_is_not_whole_yet, 0, LENGTH(damages));
+    tcase_add_test(tcase, a_change_without_the_frame_it_needs_is_no_message);
+    tcase_add_test(tcase, a_reader_ends_when_what_it_reads_is_broken);
     return run_suite("bus", tcase);
 }
