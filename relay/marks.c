@@ -98,13 +98,21 @@ static void mark_free(struct relay *relay, struct mark *mark)
 
 /* ---- what comes from the feed ---- */
 
-static void hold(struct mark *mark, int version, struct frame *frame)
+/* Only the newest state is held. One of a row that came back after its end is newer than that. */
+static void hold(struct mark *mark, const struct change *change, struct frame *frame)
 {
-    if (mark->held && mark->held_version >= version && version != INT_MAX)
+    if (mark->held && change->kind == CHANGE_UPDATED && mark->held_version >= change->version)
         return;
     frame_drop(mark->held);
     mark->held = frame_hold(frame);
-    mark->held_version = version;
+    mark->held_version = change->kind == CHANGE_DELETED ? INT_MAX : change->version;
+}
+
+/* Changes that may have to wait for the mark's answer: its echo, an end, what came after one. */
+static bool concerns(const struct mark *mark, const struct change *change)
+{
+    return change->kind == CHANGE_UPDATED || change->kind == CHANGE_DELETED ||
+           (change->kind == CHANGE_NEW && mark->held);
 }
 
 bool marks_intercept(struct session *session, const struct change *change, struct frame *frame)
@@ -112,11 +120,11 @@ bool marks_intercept(struct session *session, const struct change *change, struc
     struct relay *relay = session->relay;
     struct mark_key key = {session->id, change->id};
     struct mark *mark = mark_find(&relay->marks, &key);
-    if (!mark || (change->kind != CHANGE_UPDATED && change->kind != CHANGE_DELETED))
+    if (!mark || !concerns(mark, change))
         return false;
     if (!mark->acked) {
         /* What was deleted stays so: the answer comes first. */
-        hold(mark, change->kind == CHANGE_DELETED ? INT_MAX : change->version, frame);
+        hold(mark, change, frame);
         return true;
     }
     if (change->kind == CHANGE_DELETED) {

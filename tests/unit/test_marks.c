@@ -235,6 +235,27 @@ START_TEST(updates_and_the_end_of_a_marked_row_wait_for_the_answer)
 }
 END_TEST
 
+START_TEST(a_marked_row_that_ends_and_comes_back_is_there_after_the_answer)
+{
+    mark(MARK(ID, ""));
+    feed(CHANGE_UPDATED, 2, BODY("2"));
+    feed(CHANGE_DELETED, 0, NULL);
+    feed(CHANGE_NEW, 3, BODY("3"));
+    if (_i)
+        feed(CHANGE_UPDATED, 4, BODY("4"));
+    expect_nothing(&tab);
+    answer_marked("alice", "2", BODY("2"));
+    expect_json(&tab, UPDATED("2", ""));
+    if (_i)
+        expect_json(&tab, UPDATED("4", ""));
+    else
+        expect_json(&tab, "{\"type\":\"new_notification\",\"notification\":" BODY(
+                              "3") ",\"cursor\":\"" FAKE_CURSOR "\"}");
+    expect_nothing(&tab);
+    ck_assert_ptr_null(fake_relay.marks.by_key);
+}
+END_TEST
+
 START_TEST(an_echo_that_never_comes_is_forgotten_after_its_time)
 {
     mark(MARK(ID, "")); /* was read before: nothing changed, no echo */
@@ -421,6 +442,7 @@ int main(void)
     tcase_add_test(tcase, a_newer_state_behind_the_answer_passes);
     tcase_add_loop_test(tcase, a_state_held_for_an_answer_that_failed_is_passed_on, 0, 2);
     tcase_add_test(tcase, updates_and_the_end_of_a_marked_row_wait_for_the_answer);
+    tcase_add_loop_test(tcase, a_marked_row_that_ends_and_comes_back_is_there_after_the_answer, 0, 2);
     tcase_add_test(tcase, an_echo_that_never_comes_is_forgotten_after_its_time);
     tcase_add_loop_test(tcase, a_row_that_is_locked_is_tried_once_more, 0, 2);
     tcase_add_loop_test(tcase, a_statement_that_failed_is_answered_for_every_mark, 0, 2);
