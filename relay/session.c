@@ -288,6 +288,8 @@ void session_end(struct session *session, enum end_reason reason)
     log_end(session, reason);
     leave_router(session);
     resume_forget(session);
+    if (session->state == SESSION_JOINED) /* it waits behind a `connected` that will not come */
+        outbox_clear(&session->outbox, &sessions_of(session)->pool);
     free(session->pending);
     session->pending = NULL;
     set_reading(session, true); /* for the peer's half of the close */

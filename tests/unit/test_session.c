@@ -95,6 +95,20 @@ START_TEST(a_cursor_that_is_none_of_the_present_history_is_told_everything)
 }
 END_TEST
 
+START_TEST(a_login_that_ends_is_told_nothing_but_why)
+{
+    login_up_to(SESSION_JOINED);
+    struct change change = {
+        .kind = CHANGE_MESSAGE, .user = TEXT("alice"), .body = TEXT("{\"type\":\"first\"}")};
+    struct change_sink sink = relay_sink(&fake_relay);
+    sink.change(sink.owner, &change);
+    change.kind = CHANGE_DISCONNECT;
+    sink.change(sink.owner, &change);
+    end_turn();
+    expect_close(&tab, 4002, "disconnected by the application");
+}
+END_TEST
+
 START_TEST(the_ref_of_authenticate_comes_back_in_connected)
 {
     socket_open(&tab);
@@ -630,6 +644,7 @@ static TCase *logins(void)
     tcase_add_test(tcase, a_cursor_is_judged_when_the_login_is_done_not_before_the_feed_began);
     tcase_add_loop_test(tcase, a_cursor_that_is_none_of_the_present_history_is_told_everything, 0,
                         LENGTH(void_cursors));
+    tcase_add_test(tcase, a_login_that_ends_is_told_nothing_but_why);
     tcase_add_test(tcase, the_ref_of_authenticate_comes_back_in_connected);
     tcase_add_loop_test(tcase, a_first_message_without_a_good_token_ends_with_4000, 0,
                         LENGTH(first_messages));
