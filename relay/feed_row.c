@@ -1,6 +1,7 @@
 /* Rows of herald.feed(); see feed_row.h. */
 #include "feed_row.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,9 @@ static bool read_number(struct text column, uint64_t *out)
 {
     if (!column.size || column.size > 20 || strspn(column.bytes, "0123456789") != column.size)
         return false;
+    errno = 0;
     *out = strtoull(column.bytes, NULL, 10);
-    return true;
+    return errno == 0;
 }
 
 static bool read_header(const struct text columns[FEED_COLUMNS], struct feed_header *header)

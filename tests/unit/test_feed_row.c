@@ -119,6 +119,8 @@ static const struct row bad[] = {
     {"header without flush lsn", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "1", NULL}},
     {"header with an empty xmin", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "", "1", "1"}},
     {"header with a negative xmin", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "-1", "1", "1"}},
+    {"header with an xmin beyond 64 bits",
+     {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "18446744073709551616", "1", "1"}},
     {"header with a sign", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "+1", "1", "1"}},
     {"header with a blank", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, " 1", "1", "1"}},
     {"header with a fraction", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "1.5", "1"}},
