@@ -138,6 +138,12 @@ void login_start(struct session *session, struct text token, struct text cursor,
     auth_claims_clear(&claims);
 }
 
+void login_resync(struct session *session)
+{
+    session->login->resumes = true;
+    resume_cursor(session->relay, (struct text){0}, session->login->cursor);
+}
+
 void login_finish(struct session *session, int64_t unread_count)
 {
     char public_id[SESSION_ID_SIZE];

@@ -22,6 +22,8 @@ struct login {
 enum auth_result login_verify(const struct relay *relay, struct text token, struct auth_claims *claims);
 /* cursor is empty when the client has none; ref is JSON text or "". The session is WAITING or OPEN. */
 void login_start(struct session *session, struct text token, struct text cursor, const char *ref);
+/* Nothing is known of what it missed since it was registered: behind `connected` it is told its whole state. */
+void login_resync(struct session *session);
 /* Its user has been counted. */
 void login_finish(struct session *session, int64_t unread_count);
 

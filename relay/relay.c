@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "log.h"
+#include "login.h"
 #include "message.h"
 
 static void push_to_user(struct user *user, const struct change *change, struct frame *frame)
@@ -38,6 +39,8 @@ static void resync_all(struct relay *relay)
         DL_FOREACH2(user->tabs, session, tab_next) {
             if (session->state == SESSION_OPEN)
                 resume_afresh(session);
+            else
+                login_resync(session);
         }
         counts_changed(&relay->counts, user);
     }

@@ -109,6 +109,29 @@ START_TEST(a_login_that_ends_is_told_nothing_but_why)
 }
 END_TEST
 
+START_TEST(a_tab_is_told_its_whole_state_when_the_history_broke_while_it_logged_in)
+{
+    login_up_to(SESSION_JOINED);
+    struct change truncated = {.kind = CHANGE_TRUNCATED};
+    struct change_sink sink = relay_sink(&fake_relay);
+    if (_i)
+        sink.resync(sink.owner);
+    else
+        sink.change(sink.owner, &truncated);
+    answer_count("alice", "0");
+    end_turn();
+    expect_json(&tab,
+                "{\"type\":\"connected\",\"message\":\"*\",\"user_id\":\"alice\",\"session_id\":\"*\","
+                "\"unread_count\":0,\"cursor\":\"00000000-0\",\"heartbeat_interval\":30,"
+                "\"token_expires_at\":null,\"protocol\":1}");
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+    expect_nothing(&tab);
+    while (fake_desk.count && fake_desk.queries[0].statement != DESK_PAGE)
+        answer_next(NULL);
+    expect_query(DESK_PAGE);
+}
+END_TEST
+
 START_TEST(the_ref_of_authenticate_comes_back_in_connected)
 {
     socket_open(&tab);
@@ -645,6 +668,7 @@ static TCase *logins(void)
     tcase_add_loop_test(tcase, a_cursor_that_is_none_of_the_present_history_is_told_everything, 0,
                         LENGTH(void_cursors));
     tcase_add_test(tcase, a_login_that_ends_is_told_nothing_but_why);
+    tcase_add_loop_test(tcase, a_tab_is_told_its_whole_state_when_the_history_broke_while_it_logged_in, 0, 2);
     tcase_add_test(tcase, the_ref_of_authenticate_comes_back_in_connected);
     tcase_add_loop_test(tcase, a_first_message_without_a_good_token_ends_with_4000, 0,
                         LENGTH(first_messages));
