@@ -142,6 +142,7 @@ void login_resync(struct session *session)
 {
     session->login->resumes = true;
     resume_cursor(session->relay, (struct text){0}, session->login->cursor);
+    outbox_drop_passing(&session->outbox, &session->relay->sessions.pool); /* of the time before */
 }
 
 void login_finish(struct session *session, int64_t unread_count)

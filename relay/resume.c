@@ -349,11 +349,16 @@ void resume_behind(struct session *session, uint64_t since_xmin)
     want(replay);
 }
 
+/* A catch-up that was under way is over; its answers are kept, and its asker is told by this one. */
 void resume_afresh(struct session *session)
 {
-    if (session->replay)
-        resume_forget(session);
-    replay_new(session, "");
+    struct replay *old = session->replay;
+    struct replay *replay = replay_new(session, old && !old->afresh ? old->ref : "");
+    if (old) {
+        unlist(old);
+        replay->held = old->held;
+        free(old);
+    }
     tell_afresh(session);
 }
 

@@ -114,6 +114,7 @@ START_TEST(a_tab_is_told_its_whole_state_when_the_history_broke_while_it_logged_
     login_up_to(SESSION_JOINED);
     struct change truncated = {.kind = CHANGE_TRUNCATED};
     struct change_sink sink = relay_sink(&fake_relay);
+    session_push(tab.session, frame_of(100)); /* of the time before: not to be told after it */
     if (_i)
         sink.resync(sink.owner);
     else
@@ -129,6 +130,11 @@ START_TEST(a_tab_is_told_its_whole_state_when_the_history_broke_while_it_logged_
     while (fake_desk.count && fake_desk.queries[0].statement != DESK_PAGE)
         answer_next(NULL);
     expect_query(DESK_PAGE);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
+    end_turn();
+    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
+                      "\"cursor\":\"" FAKE_CURSOR "\"}");
+    expect_nothing(&tab);
 }
 END_TEST
 

@@ -153,6 +153,31 @@ START_TEST(a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its
 }
 END_TEST
 
+START_TEST(a_catch_up_that_gives_way_to_the_whole_state_keeps_its_answers)
+{
+    struct change_sink sink = relay_sink(&fake_relay);
+    login_up_to(SESSION_OPEN);
+    send_text(&tab, "{\"type\":\"resume\",\"cursor\":\"" FAKE_CURSOR "\",\"ref\":\"r\"}");
+    end_turn();
+    send_text(&tab, PING_REF("p"));
+    session_push(tab.session, frame_of(100)); /* of the feed: the page has what it says */
+    sink.resync(sink.owner);
+    sink.resync(sink.owner); /* and again, before the page has come */
+    end_turn();
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\",\"ref\":\"r\"}");
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+    while (fake_desk.count && tab.session->replay)
+        answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
+    end_turn();
+    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
+                      "\"cursor\":\"" FAKE_CURSOR "\"}");
+    expect_json(&tab, PONG_REF("p"));
+    expect_nothing(&tab);
+    while (fake_desk.count)
+        answer_next(NULL);
+}
+END_TEST
+
 START_TEST(a_frame_larger_than_the_bound_goes_out_when_nothing_waits)
 {
     login_up_to(SESSION_OPEN);
@@ -379,6 +404,7 @@ int main(void)
     tcase_add_test(tcase, an_answer_is_never_dropped_for_a_tab_that_is_behind);
     tcase_add_test(tcase, an_answer_to_a_tab_that_is_behind_does_not_move_where_it_is_caught_up_from);
     tcase_add_test(tcase, a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its_own);
+    tcase_add_test(tcase, a_catch_up_that_gives_way_to_the_whole_state_keeps_its_answers);
     tcase_add_test(tcase, a_frame_larger_than_the_bound_goes_out_when_nothing_waits);
     tcase_add_test(tcase, a_burst_larger_than_the_bound_is_no_reason_to_drop_for_a_socket_that_takes_it);
     tcase_add_test(tcase, a_tab_that_was_behind_is_caught_up_once_its_socket_takes_bytes_again);
