@@ -41,6 +41,7 @@ struct mark {
 struct mark_batch {
     int count;
     int tries;
+    unsigned resyncs; /* when it was last sent */
     struct mark *marks[MARKS_BATCH_MAX];
 };
 
@@ -223,6 +224,7 @@ static void submit(struct relay *relay, struct mark_batch *batch)
         pg_array_add(&ids, text_of(id));
     }
     batch->tries++;
+    batch->resyncs = relay->marks.resyncs;
     relay->marks.in_flight = true;
     desk_submit(relay->desk, &(struct desk_query){.statement = DESK_MARK_READ,
                                                   .values = {pg_array_end(&users), pg_array_end(&ids)},
@@ -244,7 +246,9 @@ static void written(struct relay *relay, uint64_t unused, void *context, const s
     struct mark_batch *batch = context;
     relay->marks.in_flight = false;
     const char *error = answer ? answer_error(answer) : NULL;
-    if (answer && !error) {
+    /* A state of before a resync must not be told after it: the client asks again. */
+    bool stale = batch->resyncs != relay->marks.resyncs;
+    if (answer && !error && !stale) {
         answer_all(relay, batch, answer);
     } else if (error && batch->tries == 1 && worth_a_retry(error)) {
         submit(relay, batch);
@@ -284,6 +288,18 @@ void marks_add(struct session *session, const struct command *command)
         struct mark *mark = mark_new(session, &command->ids[i], command->ref);
         DL_APPEND(marks->queued, mark);
         marks->queued_count++;
+    }
+}
+
+void marks_resync(struct relay *relay)
+{
+    struct mark *mark, *next;
+    relay->marks.resyncs++;
+    HASH_ITER (hh, relay->marks.by_key, mark, next) {
+        frame_drop(mark->held); /* of before as well */
+        mark->held = NULL;
+        if (mark->acked)
+            mark_free(relay, mark); /* the versions of another history say nothing */
     }
 }
 

@@ -24,12 +24,15 @@ struct marks {
     struct mark *acked;  /* utlist, answered, oldest first */
     int queued_count;
     bool in_flight;
+    unsigned resyncs; /* how often all tabs had to be told anew */
 };
 
 void marks_add(struct session *session, const struct command *command);
 void marks_add_all(struct session *session, const struct command *command);
 void marks_flush(struct relay *relay); /* at the end of a loop turn */
 void marks_tick(struct relay *relay);  /* once a second: forgets echoes that never came */
+/* All tabs are told anew: what a statement under way says may be of the time before. */
+void marks_resync(struct relay *relay);
 bool marks_idle(const struct marks *marks); /* nothing is waiting to be written or answered */
 void marks_stop(struct marks *marks);
 /* True when this change of the session's own mark is not to be pushed (now). */

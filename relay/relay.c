@@ -33,6 +33,7 @@ static void push_to_all(struct relay *relay, struct frame *frame)
 static void resync_all(struct relay *relay)
 {
     struct user *user, *next;
+    marks_resync(relay);
     HASH_ITER (hh, relay->router.users, user, next) {
         struct session *session;
         user->deletions++;

@@ -256,6 +256,36 @@ START_TEST(a_marked_row_that_ends_and_comes_back_is_there_after_the_answer)
 }
 END_TEST
 
+START_TEST(a_mark_under_way_while_all_is_told_anew_has_to_be_asked_again)
+{
+    struct change_sink sink = relay_sink(&fake_relay);
+    mark(MARK(ID, REF("r")));
+    feed(CHANGE_UPDATED, 2, BODY("2"));
+    sink.resync(sink.owner);
+    answer_marked("alice", "2", BODY("2")); /* perhaps the row has gone since */
+    while (fake_desk.count && fake_desk.queries[0].statement == DESK_PAGE)
+        answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
+    sessions_flush(&fake_relay.sessions);
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
+                      "\"cursor\":\"" FAKE_CURSOR "\"}");
+    expect_json(&tab, FAILED(ID, "unavailable", REF("r")));
+    expect_nothing(&tab);
+}
+END_TEST
+
+START_TEST(an_echo_is_no_longer_waited_for_when_all_is_told_anew)
+{
+    struct change_sink sink = relay_sink(&fake_relay);
+    mark(MARK(ID, ""));
+    answer_marked("alice", "2", BODY("2"));
+    expect_json(&tab, UPDATED("2", ""));
+    sink.resync(sink.owner);
+    ck_assert_int_eq(tab.session->marks, 0); /* in another history that version may be another state */
+    ck_assert_ptr_null(fake_relay.marks.by_key);
+}
+END_TEST
+
 START_TEST(an_echo_that_never_comes_is_forgotten_after_its_time)
 {
     mark(MARK(ID, "")); /* was read before: nothing changed, no echo */
@@ -443,6 +473,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_state_held_for_an_answer_that_failed_is_passed_on, 0, 2);
     tcase_add_test(tcase, updates_and_the_end_of_a_marked_row_wait_for_the_answer);
     tcase_add_loop_test(tcase, a_marked_row_that_ends_and_comes_back_is_there_after_the_answer, 0, 2);
+    tcase_add_test(tcase, a_mark_under_way_while_all_is_told_anew_has_to_be_asked_again);
+    tcase_add_test(tcase, an_echo_is_no_longer_waited_for_when_all_is_told_anew);
     tcase_add_test(tcase, an_echo_that_never_comes_is_forgotten_after_its_time);
     tcase_add_loop_test(tcase, a_row_that_is_locked_is_tried_once_more, 0, 2);
     tcase_add_loop_test(tcase, a_statement_that_failed_is_answered_for_every_mark, 0, 2);
