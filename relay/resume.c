@@ -135,16 +135,12 @@ static void tell_afresh(struct session *session)
 {
     struct replay *replay = session->replay;
     replay->afresh = true;
-    replay->partial = false;
+    replay->partial = replay->missed = false;
+    replay->covered = session->relay->router.now; /* the page sees all of that */
     outbox_drop_passing(&replay->held, &session->relay->sessions.pool);
     session_push_now(session, message_resync(VOID_CURSOR, replay->ref));
+    replay->ref[0] = '\0'; /* answered */
     inbox_first_page(session);
-}
-
-void resume_page(struct session *session, struct frame *frame)
-{
-    session_push_now(session, frame);
-    finish(session);
 }
 
 static void tell_resumed(struct session *session)
@@ -187,6 +183,21 @@ static void another_pass(struct session *session)
 {
     begin_pass(session->replay, session->replay->covered.xmin);
     go_on_when_drained(session);
+}
+
+void resume_page(struct session *session, struct frame *frame)
+{
+    struct replay *replay = session->replay;
+    session_push_now(session, frame);
+    if (!replay->missed) {
+        finish(session);
+    } else if (router_is_current(&session->relay->router, replay->covered)) {
+        replay->afresh = false;
+        cursor_format(replay->covered, replay->cursor);
+        another_pass(session);
+    } else {
+        tell_afresh(session);
+    }
 }
 
 static void piece_told(struct session *session, char kind)
@@ -353,7 +364,7 @@ void resume_behind(struct session *session, uint64_t since_xmin)
 void resume_afresh(struct session *session)
 {
     struct replay *old = session->replay;
-    struct replay *replay = replay_new(session, old && !old->afresh ? old->ref : "");
+    struct replay *replay = replay_new(session, old ? old->ref : "");
     if (old) {
         unlist(old);
         replay->held = old->held;

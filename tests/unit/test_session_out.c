@@ -178,6 +178,32 @@ START_TEST(a_catch_up_that_gives_way_to_the_whole_state_keeps_its_answers)
 }
 END_TEST
 
+/* Of what happens behind the page more than the bound comes: it is read again, or all anew in another history. */
+START_TEST(what_was_dropped_while_the_first_page_was_read_is_caught_up)
+{
+    login_up_to(SESSION_OPEN);
+    resume_afresh(tab.session);
+    session_push(tab.session, frame_of(9000));
+    session_push(tab.session, frame_of(9000));
+    if (_i)
+        fake_relay.router.now.epoch++;
+    expect_query(DESK_PAGE);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
+    end_turn();
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
+                      "\"cursor\":\"" FAKE_CURSOR "\"}");
+    if (_i) {
+        expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+        expect_query(DESK_PAGE);
+    } else {
+        ck_assert_str_eq(expect_query(DESK_RESUME)->values[1], "{\"731\"}");
+        expect_resumed();
+    }
+    expect_nothing(&tab);
+}
+END_TEST
+
 START_TEST(a_frame_larger_than_the_bound_goes_out_when_nothing_waits)
 {
     login_up_to(SESSION_OPEN);
@@ -405,6 +431,7 @@ int main(void)
     tcase_add_test(tcase, an_answer_to_a_tab_that_is_behind_does_not_move_where_it_is_caught_up_from);
     tcase_add_test(tcase, a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its_own);
     tcase_add_test(tcase, a_catch_up_that_gives_way_to_the_whole_state_keeps_its_answers);
+    tcase_add_loop_test(tcase, what_was_dropped_while_the_first_page_was_read_is_caught_up, 0, 2);
     tcase_add_test(tcase, a_frame_larger_than_the_bound_goes_out_when_nothing_waits);
     tcase_add_test(tcase, a_burst_larger_than_the_bound_is_no_reason_to_drop_for_a_socket_that_takes_it);
     tcase_add_test(tcase, a_tab_that_was_behind_is_caught_up_once_its_socket_takes_bytes_again);
