@@ -7,10 +7,11 @@
 
 void commands_run(struct session *session, const struct command *command)
 {
-    struct relay *relay = session->relay;
+    char cursor[CURSOR_TEXT_SIZE];
     switch (command->type) {
     case COMMAND_PING:
-        session_push(session, message_pong(relay->router.cursor, command->ref));
+        session_cursor(session, cursor);
+        session_push(session, message_pong(cursor, command->ref));
         return;
     case COMMAND_AUTHENTICATE:
         login_start(session, (struct text){command->token, command->token_size},

@@ -29,18 +29,24 @@ static struct frame *failure(const struct answer *answer, const char *ref)
 {
     if (!answer)
         return message_error("unavailable", "the database is unavailable", 1000, ref);
-    if (strncmp(answer_error(answer), "22", 2) == 0)
+    const char *error = answer_error(answer);
+    if (error && strncmp(error, "22", 2) == 0)
         return message_error("bad_field", "the database refused a value of this request", 0, ref);
     return message_error("internal", "the request failed", 1000, ref);
 }
 
-static struct frame *page(const struct relay *relay, const struct page_request *request,
+static struct frame *page(const struct session *session, const struct page_request *request,
                           const struct answer *answer)
 {
+    char cursor[CURSOR_TEXT_SIZE];
+    if (request->first && session->replay)
+        resume_page_cursor(session, cursor);
+    else
+        session_cursor(session, cursor);
     if (!answer || answer_error(answer) || answer_rows(answer) != 1)
         return failure(answer, request->ref);
     return message_page(request->unread_only ? "unread_notifications" : "notifications", answer_int(answer, 0, 0),
-                        answer_text(answer, 0, 1), answer_text(answer, 0, 2), relay->router.cursor, request->ref);
+                        answer_text(answer, 0, 1), answer_text(answer, 0, 2), cursor, request->ref);
 }
 
 static void submit(struct session *session, struct page_request *request);
@@ -64,9 +70,9 @@ static void answered(struct relay *relay, uint64_t id, void *context, const stru
         answer = NULL; /* rather none than a wrong one */
     }
     if (session && request->first && session->replay)
-        resume_page(session, page(relay, request, answer));
+        resume_page(session, page(session, request, answer));
     else if (session)
-        session_push(session, page(relay, request, answer));
+        session_push(session, page(session, request, answer));
     if (session && !request->first)
         session_page_answered(session);
     free(request);

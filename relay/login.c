@@ -59,6 +59,7 @@ static void enter(struct session *session, struct text user_id)
     }
     if (!session->login->resumes)
         memcpy(session->login->cursor, relay->router.cursor, CURSOR_TEXT_SIZE);
+    session->told = relay->router.now;
     struct user *user = router_join(&relay->router, session, user_id);
     session_set_state(session, SESSION_JOINED);
     counts_want_login(&relay->counts, user);

@@ -168,9 +168,11 @@ static void fail(struct relay *relay, struct mark *mark, const char *code)
 static void succeed(struct relay *relay, struct mark *mark, const struct answer *answer, int row)
 {
     struct session *session = session_find(relay, mark->key.session);
-    if (session)
-        session_push(session, message_marked(&mark->key.id, answer_text(answer, row, 3), relay->router.cursor,
-                                             mark->ref));
+    char cursor[CURSOR_TEXT_SIZE];
+    if (session) {
+        session_cursor(session, cursor);
+        session_push(session, message_marked(&mark->key.id, answer_text(answer, row, 3), cursor, mark->ref));
+    }
     settle(relay, mark, session, (int)answer_int(answer, row, 2));
 }
 
@@ -339,11 +341,13 @@ void marks_tick(struct relay *relay)
 
 static void answer_all_marked(struct session *session, char *ref, const struct answer *answer, bool counted)
 {
+    char cursor[CURSOR_TEXT_SIZE];
     const char *error = answer ? answer_error(answer) : NULL;
     if (!session)
         return;
-    if (answer && !error && counted)
-        session_push(session, message_unread_count(answer_int(answer, 0, 1), session->relay->router.cursor, ref));
+    session_cursor(session, cursor);
+    if (answer && !error && counted && answer_rows(answer) == 1)
+        session_push(session, message_unread_count(answer_int(answer, 0, 1), cursor, ref));
     else if (error && strncmp(error, "22", 2) == 0)
         session_push(session, message_error("bad_field", "until is no time of the calendar", 0, ref));
     else

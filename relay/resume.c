@@ -116,6 +116,7 @@ static void finish(struct session *session)
     struct replay *replay = session->replay;
     unlist(replay);
     session->replay = NULL;
+    session->told = replay->covered; /* nothing of that is dropped any more */
     release_held(session, replay);
     free(replay);
 }
@@ -183,6 +184,11 @@ static void another_pass(struct session *session)
 {
     begin_pass(session->replay, session->replay->covered.xmin);
     go_on_when_drained(session);
+}
+
+void resume_page_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE])
+{
+    cursor_format(session->replay->covered, out);
 }
 
 void resume_page(struct session *session, struct frame *frame)
@@ -352,11 +358,15 @@ void resume_start(struct session *session, struct text text, const char *ref)
     want(replay);
 }
 
-void resume_behind(struct session *session, uint64_t since_xmin)
+void resume_behind(struct session *session, struct cursor told)
 {
     struct replay *replay = replay_new(session, "");
-    cursor_format((struct cursor){session->relay->router.now.epoch, since_xmin}, replay->cursor);
-    begin_pass(replay, since_xmin);
+    if (!router_is_current(&session->relay->router, told)) {
+        tell_afresh(session);
+        return;
+    }
+    cursor_format(told, replay->cursor);
+    begin_pass(replay, told.xmin);
     want(replay);
 }
 

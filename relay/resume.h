@@ -32,8 +32,8 @@ void resume_cursor(const struct relay *relay, struct text cursor, char out[CURSO
 
 /* cursor is the client's text, which may be anything; ref is JSON text or "". */
 void resume_start(struct session *session, struct text cursor, const char *ref);
-/* The session dropped frames: goes on from the transaction id that all before has been told of. */
-void resume_behind(struct session *session, uint64_t since_xmin);
+/* The session dropped frames: goes on from where all before has been told. */
+void resume_behind(struct session *session, struct cursor told);
 /* Nothing is known of what was missed: `resumed` with resync and the first page of unread ones. */
 void resume_afresh(struct session *session);
 
@@ -41,6 +41,8 @@ void resume_afresh(struct session *session);
 void resume_hold(struct session *session, struct frame *frame);
 /* The outbox of a session that is catching up is empty: the next piece may come. */
 void resume_drained(struct session *session);
+/* What the first page of a session that is told its whole state certainly has. */
+void resume_page_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE]);
 /* The first page of a session that is told its whole state; takes the reference. */
 void resume_page(struct session *session, struct frame *frame);
 

@@ -380,7 +380,7 @@ void session_push(struct session *session, struct frame *frame)
         return;
     }
     if (!session->outbox.head && !session->dirty)
-        session->told_xmin = session->relay->router.now.xmin;
+        session->told = session->relay->router.now;
     if (overflows(session, frame)) {
         log_debug("session_behind", LOG_INT("session", session->id), LOG_INT("bytes", session->outbox.bytes));
         outbox_drop_passing(&session->outbox, &sessions->pool);
@@ -402,6 +402,16 @@ void session_push_now(struct session *session, struct frame *frame)
 {
     outbox_push(&session->outbox, &sessions_of(session)->pool, frame);
     touch(session);
+}
+
+void session_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE])
+{
+    bool waits = session->dirty || session->outbox.head;
+    /* While it catches up its answers are held back until all before them is told. */
+    if (waits && !session->replay)
+        cursor_format(session->told, out);
+    else
+        memcpy(out, session->relay->router.cursor, CURSOR_TEXT_SIZE);
 }
 
 struct outbox session_take_waiting(struct session *session)
@@ -458,7 +468,7 @@ static bool session_flush(struct session *session)
     }
     if (session->dirty) {
         session->dirty = false;
-        resume_behind(session, session->told_xmin);
+        resume_behind(session, session->told);
     } else if (session->replay) {
         resume_drained(session);
     }

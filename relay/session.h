@@ -94,7 +94,7 @@ struct session {
     struct login *login;     /* a token whose user is being looked up; NULL mostly */
     struct pending *pending; /* messages that cannot be handled yet; NULL mostly */
     struct replay *replay;   /* a catch-up under way; NULL mostly */
-    uint64_t told_xmin;      /* all before has been written: where a catch-up would begin */
+    struct cursor told;      /* all before has been written: where a catch-up would begin */
     int64_t expires_s;     /* Unix time of the token's end; 0: never */
     uint64_t expires_at_s; /* the same on the monotonic clock */
     uint32_t due_at_s;     /* monotonic: next ping, or the end of this state's patience */
@@ -157,6 +157,8 @@ void session_push(struct session *session, struct frame *frame); /* takes the re
 void session_push_shared(struct session *session, struct frame *frame); /* takes one of its own */
 /* Past the frames that are held back during a login or a catch-up; not bounded here. */
 void session_push_now(struct session *session, struct frame *frame);
+/* Up to where the client has been told, for an answer that it gets now: what waits may yet be dropped. */
+void session_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE]);
 /* What came while the session was being registered; it is given back once `connected` is said. */
 struct outbox session_take_waiting(struct session *session);
 void session_give_waiting(struct session *session, struct outbox *waiting);

@@ -51,6 +51,9 @@ static const struct {
     {"{\"type\":\"get_unread\"}",
      {.error = "57014"},
      "{\"type\":\"error\",\"code\":\"internal\",\"message\":\"*\",\"retry_after_ms\":1000}"},
+    {"{\"type\":\"get_unread\"}",
+     {.rows = 0},
+     "{\"type\":\"error\",\"code\":\"internal\",\"message\":\"*\",\"retry_after_ms\":1000}"},
 };
 
 START_TEST(the_database_s_answer_becomes_one_message)

@@ -424,6 +424,7 @@ static const struct {
     {false, &(struct answer){.error = "22008"}, "bad_field"},
     {true, NULL, "unavailable"},
     {true, &(struct answer){.error = "57014"}, "unavailable"},
+    {true, &(struct answer){.rows = 0}, "unavailable"},
 };
 
 START_TEST(marking_all_that_failed_is_answered_with_an_error)

@@ -136,6 +136,59 @@ START_TEST(an_answer_to_a_tab_that_is_behind_does_not_move_where_it_is_caught_up
 }
 END_TEST
 
+/* Its client may come back with that cursor, and never have got what waited before it. */
+START_TEST(an_answer_behind_frames_that_wait_has_the_cursor_of_what_was_written)
+{
+    login_up_to(SESSION_OPEN);
+    tab.writes_left = 0;
+    session_push(tab.session, frame_of(_i ? 10000 : 100));
+    if (_i)
+        session_push(tab.session, frame_of(100)); /* too much: all is dropped */
+    struct change_sink sink = relay_sink(&fake_relay);
+    sink.window(sink.owner, "deadbeef-900");
+    send_text(&tab, PING);
+    tab.writes_left = -1;
+    session_writable(tab.session);
+    end_turn();
+    if (!_i)
+        expect_size(100);
+    expect_json(&tab, PONG);
+}
+END_TEST
+
+START_TEST(a_tab_behind_of_another_history_is_told_its_whole_state)
+{
+    login_up_to(SESSION_OPEN);
+    tab.writes_left = 0;
+    session_push(tab.session, frame_of(10000));
+    session_push(tab.session, frame_of(100));
+    struct change_sink sink = relay_sink(&fake_relay);
+    sink.window(sink.owner, "feedface-500"); /* its transaction ids went back */
+    tab.writes_left = -1;
+    session_writable(tab.session);
+    end_turn();
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+}
+END_TEST
+
+/* The page was read before the change that is told behind it. */
+START_TEST(a_first_page_has_the_cursor_of_when_it_was_asked_for)
+{
+    login_up_to(SESSION_OPEN);
+    resume_afresh(tab.session);
+    session_push(tab.session, frame_of(100));
+    struct change_sink sink = relay_sink(&fake_relay);
+    sink.window(sink.owner, "deadbeef-900");
+    expect_query(DESK_PAGE);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
+    end_turn();
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
+                      "\"cursor\":\"" FAKE_CURSOR "\"}");
+    expect_size(100);
+}
+END_TEST
+
 START_TEST(a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its_own)
 {
     struct change_sink sink = relay_sink(&fake_relay);
@@ -429,6 +482,9 @@ int main(void)
     tcase_add_loop_test(tcase, unsent_bytes_are_kept_up_to_the_bound_and_then_dropped, 0, LENGTH(bounds));
     tcase_add_test(tcase, an_answer_is_never_dropped_for_a_tab_that_is_behind);
     tcase_add_test(tcase, an_answer_to_a_tab_that_is_behind_does_not_move_where_it_is_caught_up_from);
+    tcase_add_loop_test(tcase, an_answer_behind_frames_that_wait_has_the_cursor_of_what_was_written, 0, 2);
+    tcase_add_test(tcase, a_tab_behind_of_another_history_is_told_its_whole_state);
+    tcase_add_test(tcase, a_first_page_has_the_cursor_of_when_it_was_asked_for);
     tcase_add_test(tcase, a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its_own);
     tcase_add_test(tcase, a_catch_up_that_gives_way_to_the_whole_state_keeps_its_answers);
     tcase_add_loop_test(tcase, what_was_dropped_while_the_first_page_was_read_is_caught_up, 0, 2);
