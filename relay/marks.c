@@ -29,6 +29,7 @@ struct mark {
     bool acked;         /* answered; the echo has not come */
     int version;        /* that the answer told */
     uint64_t acked_at_ms;
+    unsigned deletions; /* told to its user when it was asked for */
     struct frame *held; /* the feed was faster than the answer */
     int held_version;
     struct mark *prev, *next; /* queued, or acked */
@@ -59,6 +60,7 @@ static struct mark *mark_new(struct session *session, const struct uuid *id, con
     struct mark *mark = memory_zero(sizeof(*mark) + user_size + ref_size);
     mark->key.session = session->id;
     mark->key.id = *id;
+    mark->deletions = session->user->deletions;
     memcpy(mark->text, session->user->id, user_size);
     memcpy(mark->text + user_size, ref, ref_size);
     mark->ref = mark->text + user_size;
@@ -165,10 +167,20 @@ static void fail(struct relay *relay, struct mark *mark, const char *code)
     settle(relay, mark, session, 0);
 }
 
+/* One of several marks of the same row meets no echo, and no end either: what was told cannot be taken back. */
+static bool may_be_gone(const struct mark *mark, const struct session *session)
+{
+    return !mark->keyed && session->user->deletions != mark->deletions;
+}
+
 static void succeed(struct relay *relay, struct mark *mark, const struct answer *answer, int row)
 {
     struct session *session = session_find(relay, mark->key.session);
     char cursor[CURSOR_TEXT_SIZE];
+    if (session && may_be_gone(mark, session)) {
+        fail(relay, mark, "unavailable");
+        return;
+    }
     if (session) {
         session_cursor(session, cursor);
         session_push(session, message_marked(&mark->key.id, answer_text(answer, row, 3), cursor, mark->ref));

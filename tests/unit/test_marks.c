@@ -286,6 +286,21 @@ START_TEST(an_echo_is_no_longer_waited_for_when_all_is_told_anew)
 }
 END_TEST
 
+START_TEST(a_second_mark_of_a_row_that_ended_meanwhile_does_not_bring_it_back)
+{
+    char deleted[] =
+        "{\"type\":\"notification_deleted\",\"notification_id\":\"" ID "\",\"cursor\":\"" FAKE_CURSOR "\"}";
+    send_text(&tab, MARK(ID, REF("a")));
+    mark(MARK(ID, REF("b")));
+    feed(CHANGE_DELETED, 0, NULL);
+    answer_marked("alice", "2", BODY("2"));
+    expect_json(&tab, UPDATED("2", REF("a")));
+    expect_json(&tab, deleted);
+    expect_json(&tab, FAILED(ID, "unavailable", REF("b")));
+    expect_nothing(&tab);
+}
+END_TEST
+
 START_TEST(an_echo_that_never_comes_is_forgotten_after_its_time)
 {
     mark(MARK(ID, "")); /* was read before: nothing changed, no echo */
@@ -476,6 +491,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_marked_row_that_ends_and_comes_back_is_there_after_the_answer, 0, 2);
     tcase_add_test(tcase, a_mark_under_way_while_all_is_told_anew_has_to_be_asked_again);
     tcase_add_test(tcase, an_echo_is_no_longer_waited_for_when_all_is_told_anew);
+    tcase_add_test(tcase, a_second_mark_of_a_row_that_ended_meanwhile_does_not_bring_it_back);
     tcase_add_test(tcase, an_echo_that_never_comes_is_forgotten_after_its_time);
     tcase_add_loop_test(tcase, a_row_that_is_locked_is_tried_once_more, 0, 2);
     tcase_add_loop_test(tcase, a_statement_that_failed_is_answered_for_every_mark, 0, 2);
