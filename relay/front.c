@@ -224,8 +224,8 @@ static int session_callback(struct lws *wsi, enum lws_callback_reasons reason, s
         session_writable(session);
         return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        /* It answers our close frame: done. Otherwise libwebsockets answers its. */
-        return session->state >= SESSION_ENDING ? -1 : 0;
+        /* libwebsockets answers it, unless it is the answer to ours: then we are done. */
+        return session_peer_closes(session) ? 0 : -1;
     case LWS_CALLBACK_CLOSED:
         gone(wsi, session);
         return 0;

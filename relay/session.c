@@ -281,10 +281,9 @@ static void log_end(const struct session *session, enum end_reason reason)
              LOG_STR("reason", end_table[reason].word));
 }
 
-void session_end(struct session *session, enum end_reason reason)
+/* From here on nothing is read, and only what is in the outbox is still written. */
+static void finish(struct session *session, enum end_reason reason, enum session_state state)
 {
-    if (session->state >= SESSION_ENDING)
-        return;
     log_end(session, reason);
     leave_router(session);
     resume_forget(session);
@@ -295,8 +294,23 @@ void session_end(struct session *session, enum end_reason reason)
     set_reading(session, true); /* for the peer's half of the close */
     session->reason = (uint8_t)reason;
     session->dirty = false;
-    session_set_state(session, SESSION_ENDING);
+    session_set_state(session, state);
+}
+
+void session_end(struct session *session, enum end_reason reason)
+{
+    if (session->state >= SESSION_ENDING)
+        return;
+    finish(session, reason, SESSION_ENDING);
     session_push_now(session, frame_new_close((uint16_t)end_table[reason].code, end_table[reason].text));
+}
+
+bool session_peer_closes(struct session *session)
+{
+    if (session->state >= SESSION_ENDING)
+        return false;
+    finish(session, END_PEER, SESSION_CLOSED);
+    return true;
 }
 
 void session_gone(struct session *session)

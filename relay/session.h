@@ -167,6 +167,8 @@ void session_resume_reading(struct session *session);
 
 /* The one way to end a session. */
 void session_end(struct session *session, enum end_reason reason);
+/* The peer's close frame: nothing after it counts (RFC 6455 §1.4). False: it answers the session's own. */
+bool session_peer_closes(struct session *session);
 int end_reason_code(enum end_reason reason);
 const char *end_reason_text(enum end_reason reason);
 

@@ -151,6 +151,31 @@ END_TEST
 
 /* ---- messages held while a login is under way ---- */
 
+START_TEST(what_comes_after_the_peers_close_frame_is_ignored)
+{
+    login_up_to(SESSION_OPEN);
+    send_text(&tab, PING_REF("before"));
+    receive("{\"type\":", false, 0);
+    ck_assert(session_peer_closes(tab.session));
+    receive("\"ping\"}", true, 0);
+    send_text(&tab, PING_REF("after"));
+    end_turn();
+    expect_json(&tab, PONG_REF("before"));
+    expect_nothing(&tab); /* no close frame either: libwebsockets has answered */
+    ck_assert_ptr_null(tab.session->user);
+    expect_state(SESSION_CLOSED);
+}
+END_TEST
+
+START_TEST(a_close_frame_that_answers_ours_ends_it)
+{
+    login_up_to(SESSION_OPEN);
+    session_end(tab.session, END_DISCONNECTED);
+    end_turn();
+    ck_assert(!session_peer_closes(tab.session));
+}
+END_TEST
+
 START_TEST(messages_sent_before_connected_are_answered_after_it_in_their_order)
 {
     socket_open(&tab);
@@ -459,6 +484,8 @@ int main(void)
     tcase_add_test(tcase, a_message_announced_as_too_large_ends_before_it_is_read);
     tcase_add_test(tcase, ten_megabytes_announced_take_no_memory);
     tcase_add_test(tcase, what_comes_after_the_end_is_ignored);
+    tcase_add_test(tcase, what_comes_after_the_peers_close_frame_is_ignored);
+    tcase_add_test(tcase, a_close_frame_that_answers_ours_ends_it);
     tcase_add_test(tcase, messages_sent_before_connected_are_answered_after_it_in_their_order);
     tcase_add_test(tcase, a_message_half_read_at_connected_is_finished_later);
     tcase_add_test(tcase, an_empty_message_is_held_too);
