@@ -514,39 +514,6 @@ describe('authentication', () => {
       });
     }
 
-    it('every trick with the header or the claims is refused', async () => {
-      const exp = seconds() + 600;
-      const tricks = {
-        'alg none, no signature': unsignedToken(),
-        'alg none, signed': token(secret, {}, { alg: 'none', signAs: 'HS256' }),
-        'alg None': token(secret, {}, { alg: 'None', signAs: 'HS256' }),
-        'alg hs256': token(secret, {}, { alg: 'hs256', signAs: 'HS256' }),
-        'HS512 under an HS256 key': token(secret, {}, { alg: 'HS512' }),
-        'no alg': token(secret, {}, { header: { alg: undefined } }),
-        'two algs': token(secret, {}, { header: '{"alg":"HS256","alg":"none"}' }),
-        crit: token(secret, {}, { header: { crit: ['x'], x: 1 } }),
-        'header not an object': token(secret, {}, { header: '["HS256"]' }),
-        'no exp': token(secret, { exp: undefined }),
-        'exp a string': token(secret, { exp: String(exp) }),
-        'exp a fraction': token(secret, `{"sub":"u-alice","exp":${exp}.5}`),
-        'exp zero': token(secret, { exp: 0 }),
-        'exp negative': token(secret, { exp: -1 }),
-        'no sub': token(secret, { sub: undefined }),
-        'sub a number': token(secret, { sub: 7 }),
-        'sub empty': token(secret, { sub: '' }),
-        'sub with a line break': token(secret, { sub: 'u-alice\r\nx: y' }),
-        'sub twice': token(secret, `{"sub":"u-alice","sub":"u-bob","exp":${exp}}`),
-        'payload not an object': token(secret, `["u-alice",${exp}]`),
-        'payload not JSON': token(secret, 'sub=u-alice'),
-        'empty parts': '..',
-        'username instead of sub': token(secret, { sub: undefined, username: 'alice' }),
-      };
-      for (const [name, bad] of Object.entries(tricks)) {
-        const end = await outcome(relay, { token: bad });
-        assert.ok([4000, 4001].includes(end.code), `${name}: ${JSON.stringify(end)}`);
-      }
-    });
-
     it('clocks may differ by a little, not by a minute', async () => {
       assert.deepEqual(await outcome(relay, { token: token(secret, { exp: seconds() - 45 }) }), { code: 4001 });
       assert.equal(await outcome(relay, { token: token(secret, { nbf: seconds() + 10 }) }), 'connected');

@@ -30,7 +30,10 @@ export function jwk(key, members) {
   return { ...key.export({ format: 'jwk' }), use: 'sig', ...members };
 }
 
-const part = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+const isText = (value) => typeof value === 'string' || Buffer.isBuffer(value);
+
+/** A part of a token: text and bytes as they are, everything else as JSON. */
+export const part = (value) => Buffer.from(isText(value) ? value : JSON.stringify(value)).toString('base64url');
 
 function signature(alg, key, input) {
   const hash = `sha${alg.slice(2)}`;
@@ -43,11 +46,11 @@ export const seconds = () => Math.floor(Date.now() / 1000);
 
 /**
  * A signed token. `claims` are added to a valid subject and expiry (undefined removes one),
- * `header` to {alg, typ}; a string in place of either is taken as its JSON text.
+ * `header` to {alg, typ}; text or bytes in place of either are taken as they are.
  */
 export function token(key, claims = {}, { alg = 'HS256', header = {}, signAs = alg } = {}) {
-  const head = typeof header === 'string' ? header : { alg, typ: 'JWT', ...header };
-  const body = typeof claims === 'string' ? claims : { sub: 'u-alice', exp: seconds() + 600, ...claims };
+  const head = isText(header) ? header : { alg, typ: 'JWT', ...header };
+  const body = isText(claims) ? claims : { sub: 'u-alice', exp: seconds() + 600, ...claims };
   const input = `${part(head)}.${part(body)}`;
   return `${input}.${signature(signAs, key, input)}`;
 }
