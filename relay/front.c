@@ -148,14 +148,40 @@ static struct text handshake_token(struct lws *wsi, char *buffer, size_t size)
     return text_of(value ? value : "");
 }
 
+/* Sixteen bytes in base64. */
+static bool is_key(const char *value)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return strspn(value, alphabet) == 22 && strcmp(value + 22, "==") == 0;
+}
+
+/* A body would be read as frames; a proxy in front might see a request in it. */
+static bool has_body(struct lws *wsi)
+{
+    char value[8];
+    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) ||
+           (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) &&
+            strcmp(header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, value, sizeof(value)), "0") != 0);
+}
+
+/* What RFC 6455 §4.2.1 wants and libwebsockets does not look at. */
+static bool is_websocket(struct lws *wsi)
+{
+    char value[32];
+    return strcmp(header(wsi, WSI_TOKEN_HTTP, value, sizeof(value)), "HTTP/1.1") == 0 &&
+           strcmp(header(wsi, WSI_TOKEN_VERSION, value, sizeof(value)), "13") == 0 &&
+           is_key(header(wsi, WSI_TOKEN_KEY, value, sizeof(value))) &&
+           !lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) && /* one Host */
+           !has_body(wsi);
+}
+
 static unsigned refuse_handshake(struct lws *wsi)
 {
     const struct config *config = front_of(wsi)->relay->config;
     char value[512], host[256];
     if (strcmp(header(wsi, WSI_TOKEN_GET_URI, value, sizeof(value)), ENDPOINT) != 0)
         return HTTP_STATUS_NOT_FOUND;
-    /* RFC 6455 §4.2.1: libwebsockets 4.1 lets a handshake without a version pass. */
-    if (strcmp(header(wsi, WSI_TOKEN_VERSION, value, sizeof(value)), "13") != 0)
+    if (!is_websocket(wsi))
         return HTTP_STATUS_BAD_REQUEST;
     header(wsi, WSI_TOKEN_HOST, host, sizeof(host));
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) &&
@@ -242,6 +268,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_RAW_RX_FILE:
         accept_batch(front_of(wsi));
         return 0;
+    case LWS_CALLBACK_RAW_ADOPT:
+        /* What libwebsockets makes of a CONNECT request; it would leave the connection open for ever. */
+        return -1;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return confirm_upgrade(wsi);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
