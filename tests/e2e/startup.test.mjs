@@ -10,6 +10,7 @@ import { account, pgherald, scratch } from './lib/env.mjs';
 import { jwk, keyFile, newEc, newRsa, newSecret, token } from './lib/jwt.mjs';
 import { startPgBouncer } from './lib/pgbouncer.mjs';
 import { Cluster } from './lib/postgres.mjs';
+import { assertNoSecrets } from './lib/log.mjs';
 import { run } from './lib/program.mjs';
 import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
 import { eventually } from './lib/wait.mjs';
@@ -27,7 +28,9 @@ describe('startup', () => {
   async function refused(env, args = []) {
     const base = { HERALD_DATABASE_URL: db.url(), HERALD_LISTEN: `127.0.0.1:${await freePort()}`, HERALD_AUTH: 'dev', HERALD_WORKERS: '1' };
     const all = Object.fromEntries(Object.entries({ ...base, ...env }).filter(([, value]) => value !== undefined));
-    return run(pgherald, ['serve', ...args], { env: all, timeout: 15_000 });
+    const { code, output } = await run(pgherald, ['serve', ...args], { env: all, timeout: 15_000 });
+    assertNoSecrets(output);
+    return { code, output };
   }
 
   describe('configuration', () => {
@@ -354,7 +357,6 @@ describe('startup', () => {
 
     it('the environment of the process shows a token nowhere: logs of JSON form are clean too', async () => {
       const relay = await startRelay(db, { HERALD_LOG_FORMAT: 'json' });
-      relay.wasReady = false; // its lines are JSON, not logfmt
       await connect(relay, 'alice');
       await outcome(relay, { token: devToken('nobody') });
       await relay.stop();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 import { frameComplaint } from './shapes.mjs';
 import { within } from './wait.mjs';
-import { PATH } from './relay.mjs';
+import { CANARY, PATH } from './relay.mjs';
 
 /** The guide's token. */
 export const devToken = (user) => `dummy-jwt-for-${user}`;
@@ -31,7 +31,7 @@ export class Client {
       skipUTF8Validation: false,
       maxPayload: 64 * 1024 * 1024,
       origin,
-      headers: { ...auth, ...headers },
+      headers: { 'X-Canary': CANARY, ...auth, ...headers },
       ...socket,
     });
     this.opened = new Promise((resolve) => this.socket.once('open', () => resolve('open')));
@@ -140,7 +140,7 @@ export class Client {
   async ask(message, timeout_ms) {
     refs += 1;
     const ref = `r${refs}`;
-    this.send({ ...message, ref });
+    this.send({ ...message, ref, canary: CANARY });
     return this.next(null, (frame) => frame.ref === ref, timeout_ms);
   }
 

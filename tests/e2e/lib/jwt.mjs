@@ -3,6 +3,7 @@ import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratch } from './env.mjs';
+import { secretText } from './log.mjs';
 
 let files = 0;
 
@@ -15,7 +16,7 @@ export function keyFile(content, mode = 0o644) {
   return path;
 }
 
-export const newSecret = () => randomBytes(32).toString('hex');
+export const newSecret = () => secretText(randomBytes(32).toString('hex'));
 
 export function newRsa(bits = 2048) {
   return generateKeyPairSync('rsa', { modulusLength: bits });
