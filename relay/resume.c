@@ -370,14 +370,24 @@ void resume_behind(struct session *session, struct cursor told)
     want(replay);
 }
 
-/* A catch-up that was under way is over; its answers are kept, and its asker is told by this one. */
+/* Answers of before must not be told behind the whole state, which they may contradict. */
+static void release_answers(struct session *session, struct replay *replay)
+{
+    struct outbox_pool *pool = &session->relay->sessions.pool;
+    struct frame *frame;
+    outbox_drop_passing(&replay->held, pool);
+    while ((frame = outbox_take(&replay->held, pool)))
+        session_push_now(session, frame);
+}
+
+/* A catch-up that was under way is over, and its asker is told by this one. */
 void resume_afresh(struct session *session)
 {
     struct replay *old = session->replay;
-    struct replay *replay = replay_new(session, old ? old->ref : "");
+    replay_new(session, old ? old->ref : "");
     if (old) {
         unlist(old);
-        replay->held = old->held;
+        release_answers(session, old);
         free(old);
     }
     tell_afresh(session);
