@@ -76,8 +76,8 @@ void config_print(FILE *out, const struct config *cfg);
 void config_help(FILE *out);          /* the table as plain text, for --help */
 void config_help_markdown(FILE *out); /* the same as the documentation has it */
 
-/* Copies a libpq URL or keyword string with every password in it replaced by ***. Returned text is
- * malloc'd; NULL only when out of memory. */
+/* Copies a libpq URL or keyword string with every password in it replaced by ***. The
+ * caller frees it. */
 char *config_mask_database_url(const char *url);
 
 #endif

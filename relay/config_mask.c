@@ -5,26 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
+
 #define MASK "***"
 
-/* A growing text; see open_memstream(3). */
-struct text {
-    FILE *stream;
-    char *bytes;
+/* A text that grows; open_memstream() would cut it off for want of memory. */
+struct masked {
+    char *bytes; /* owned; zero-terminated */
     size_t size;
 };
 
-static void text_open(struct text *text)
+static void add(struct masked *out, const char *bytes, size_t size)
 {
-    text->stream = open_memstream(&text->bytes, &text->size);
-    if (!text->stream)
-        abort(); /* as memory.h: only for want of memory */
+    out->bytes = memory_resize(out->bytes, out->size + size + 1);
+    memcpy(out->bytes + out->size, bytes, size);
+    out->size += size;
+    out->bytes[out->size] = '\0';
 }
 
-static char *text_take(struct text *text)
+static void add_text(struct masked *out, const char *text)
 {
-    fclose(text->stream);
-    return text->bytes;
+    add(out, text, strlen(text));
+}
+
+static void add_masked(struct masked *out, const char *name)
+{
+    add_text(out, name);
+    add_text(out, "=" MASK);
 }
 
 /* Settings of libpq that hold no secret. */
@@ -101,37 +108,37 @@ static const char *userinfo_end(const char *authority)
     return at && colon && colon < at ? last : at;
 }
 
-static void mask_query(FILE *out, const char *query)
+static void mask_query(struct masked *out, const char *query)
 {
     while (*query) {
         size_t len = strcspn(query, "&");
         const char *equals = memchr(query, '=', len);
         size_t name = equals ? (size_t)(equals - query) : len;
         if (is_public_name(query, name))
-            fwrite(query, 1, len, out);
+            add(out, query, len);
         else
-            fprintf(out, "%s=" MASK, shown_name(query, name));
+            add_masked(out, shown_name(query, name));
         query += len;
         if (*query)
-            fputc(*query++, out);
+            add(out, query++, 1);
     }
 }
 
-static void mask_url(FILE *out, const char *url)
+static void mask_url(struct masked *out, const char *url)
 {
     const char *authority = strstr(url, "://") + 3;
     const char *end = userinfo_end(authority);
     const char *colon = end ? memchr(authority, ':', (size_t)(end - authority)) : NULL;
-    fwrite(url, 1, (size_t)((colon ? colon + 1 : authority) - url), out);
+    add(out, url, (size_t)((colon ? colon + 1 : authority) - url));
     if (colon)
-        fputs(MASK, out);
+        add_text(out, MASK);
     const char *rest = colon ? end : authority;
     const char *query = strchr(rest, '?');
     if (!query) {
-        fputs(rest, out);
+        add_text(out, rest);
         return;
     }
-    fwrite(rest, 1, (size_t)(query + 1 - rest), out);
+    add(out, rest, (size_t)(query + 1 - rest));
     mask_query(out, query + 1);
 }
 
@@ -150,18 +157,18 @@ static const char *skip_keyword_value(const char *text)
     return text + (quoted && *text);
 }
 
-static void mask_keywords(FILE *out, const char *text)
+static void mask_keywords(struct masked *out, const char *text)
 {
     while (*text) {
         if (is_space(*text)) {
-            fputc(*text++, out);
+            add(out, text++, 1);
             continue;
         }
         size_t name = strcspn(text, "= \t\n\v\f\r");
         const char *value = text + name;
         value += strspn(value, " \t\n\v\f\r");
         if (*value != '=') { /* no setting: perhaps part of a password that lacks its quotes */
-            fputs(MASK, out);
+            add_text(out, MASK);
             text += name;
             continue;
         }
@@ -169,20 +176,20 @@ static void mask_keywords(FILE *out, const char *text)
         value += strspn(value, " \t\n\v\f\r");
         const char *end = skip_keyword_value(value);
         if (is_public_name(text, name))
-            fwrite(text, 1, (size_t)(end - text), out);
+            add(out, text, (size_t)(end - text));
         else
-            fprintf(out, "%s=" MASK, shown_name(text, name));
+            add_masked(out, shown_name(text, name));
         text = end;
     }
 }
 
 char *config_mask_database_url(const char *url)
 {
-    struct text text = {0};
-    text_open(&text);
+    struct masked out = {0};
+    add_text(&out, "");
     if (strstr(url, "://"))
-        mask_url(text.stream, url);
+        mask_url(&out, url);
     else
-        mask_keywords(text.stream, url);
-    return text_take(&text);
+        mask_keywords(&out, url);
+    return out.bytes;
 }

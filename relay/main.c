@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "memory.h"
 
 static const struct {
     const char *name;
@@ -33,6 +34,7 @@ static void print_help(FILE *out)
 
 int main(int argc, char **argv)
 {
+    memory_lend_to_libraries();
     if (argc < 2) {
         print_help(stderr);
         return 2;

@@ -7,10 +7,15 @@
 
 #include <stddef.h>
 
-void *memory_new(size_t size);                /* not cleared */
-void *memory_zero(size_t size);               /* cleared */
+void *memory_new(size_t size);  /* not cleared */
+void *memory_zero(size_t size); /* cleared */
 void *memory_resize(void *block, size_t size);
-char *memory_copy_text(const char *text);     /* NULL gives NULL */
+char *memory_copy_text(const char *text);          /* NULL gives NULL */
 void *memory_copy(const void *bytes, size_t size); /* with a zero byte behind */
+
+/* From now on the same holds inside the libraries that take an allocator: jansson, libuv, libwebsockets and
+ * OpenSSL. (libpq takes none; it reports what it lacks, and its connection is made anew.) Called first of
+ * all. */
+void memory_lend_to_libraries(void);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef PGHERALD_PEERS_H
 #define PGHERALD_PEERS_H
 
-#include <uthash.h>
+#include "hash.h"
 
 struct peer {
     int count;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <uthash.h>
+#include "hash.h"
 
 #include "change.h"
 #include "cursor.h"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
+#include "hash.h"
 
 #include "cursor.h"
 #include "frame.h"

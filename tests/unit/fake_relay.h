@@ -252,7 +252,7 @@ static inline void socket_close(struct fake_socket *socket)
 
 static inline void send_bytes(struct fake_socket *socket, const char *bytes, size_t size)
 {
-    char *copy = malloc(size ? size : 1); /* no zero byte behind: a sanitizer sees what is read there */
+    char *copy = memory_new(size ? size : 1); /* no zero byte behind: a sanitizer sees what is read there */
     memcpy(copy, bytes, size);
     session_receive(socket->session, copy, size, false, true, 0);
     free(copy);
