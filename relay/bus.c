@@ -54,9 +54,9 @@ void bus_put_window(struct bus_buffer *out, const char *cursor)
     put(out, (struct bus_head){.kind = BUS_WINDOW}, text_of(cursor), NULL);
 }
 
-void bus_put_resync(struct bus_buffer *out)
+void bus_put_resync(struct bus_buffer *out, const char *cursor)
 {
-    put(out, (struct bus_head){.kind = BUS_RESYNC}, (struct text){0}, NULL);
+    put(out, (struct bus_head){.kind = BUS_RESYNC}, text_of(cursor), NULL);
 }
 
 void bus_put_state(struct bus_buffer *out, bool live, const char *why)
@@ -119,7 +119,7 @@ size_t bus_take(const uint8_t *bytes, size_t size, const struct bus_sink *sink)
     if (head.kind == BUS_WINDOW)
         sink->rest.window(sink->rest.owner, text);
     else if (head.kind == BUS_RESYNC)
-        sink->rest.resync(sink->rest.owner);
+        sink->rest.resync(sink->rest.owner, text);
     else
         sink->rest.state(sink->rest.owner, head.live, text);
     free(text);

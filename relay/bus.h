@@ -20,7 +20,7 @@ struct bus_buffer {
 
 void bus_put_change(struct bus_buffer *out, const struct change *change, const struct frame *frame);
 void bus_put_window(struct bus_buffer *out, const char *cursor);
-void bus_put_resync(struct bus_buffer *out);
+void bus_put_resync(struct bus_buffer *out, const char *cursor);
 void bus_put_state(struct bus_buffer *out, bool live, const char *why);
 
 /* What the reading end does with a message. */

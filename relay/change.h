@@ -28,8 +28,9 @@ struct change_sink {
     void (*change)(void *owner, const struct change *change);
     /* All changes up to this cursor have been given. */
     void (*window)(void *owner, const char *cursor);
-    /* The history went on elsewhere: nobody knows what was missed. */
-    void (*resync)(void *owner);
+    /* The history went on elsewhere: nobody knows what was missed, or what was told and never came to be. The
+     * feed stands at this cursor, which no tab may get before it is told so. */
+    void (*resync)(void *owner, const char *cursor);
     /* The feed runs, or does not (why is for /readyz). */
     void (*state)(void *owner, bool live, const char *why);
     void *owner;

@@ -71,7 +71,7 @@ struct feed {
     bool live;
     bool armed;
     bool rung;        /* a bell that no look has answered yet */
-    bool resync_due;  /* what was missed is unknown: everybody is told anew */
+    bool resync_due;  /* another history begins: everybody is told anew */
     int key;          /* 0…3, or -1 */
     uint64_t key_at_ms, usage_at_ms;
     uint64_t heard_ms; /* last bytes of the running statement */
@@ -186,7 +186,11 @@ static void window_done(struct feed *feed)
 {
     feed_place_advance(&feed->place, &feed->header);
     cursor_format((struct cursor){feed->epoch, feed->header.xmin}, feed->cursor);
-    feed->sink.window(feed->sink.owner, feed->cursor);
+    if (feed->resync_due)
+        feed->sink.resync(feed->sink.owner, feed->cursor);
+    else
+        feed->sink.window(feed->sink.owner, feed->cursor);
+    feed->resync_due = false;
     if (!feed->live) {
         feed->link.attempts = 0;
         log_info("feed_live", LOG_INT("key", feed->key), LOG_INT("changes", feed->rows));
@@ -199,20 +203,23 @@ static void window_done(struct feed *feed)
 static void take_epoch(struct feed *feed, const PGresult *result)
 {
     const char *epoch = PQgetvalue(result, 0, 0);
+    enum feed_move move = feed_place_enter(&feed->place, epoch);
     feed->epoch = cursor_epoch(epoch);
-    switch (feed_place_enter(&feed->place, epoch)) {
+    if (feed->place.newest.snapshot)
+        cursor_format((struct cursor){feed->epoch, feed->place.newest.xmin}, feed->cursor);
+    switch (move) {
     case FEED_MOVE_ON:
         break;
     case FEED_MOVE_BACK:
         log_warn("feed_moved_back", LOG_STR("why", "the database crashed: going on from what was durable"));
+        /* What was told since may never have been, and the same versions may come again. */
+        feed->sink.resync(feed->sink.owner, feed->cursor);
         break;
     case FEED_MOVE_RESYNC:
         log_warn("feed_resync", LOG_STR("why", "the database has another history"));
-        feed->resync_due = true;
+        feed->resync_due = true; /* not before there is a snapshot that what is read then cannot precede */
         break;
     }
-    if (feed->place.newest.snapshot)
-        cursor_format((struct cursor){feed->epoch, feed->place.newest.xmin}, feed->cursor);
 }
 
 static void take_key(struct feed *feed, const PGresult *result)
@@ -323,9 +330,6 @@ static void start_looking(struct feed *feed)
 static void after_begin(struct feed *feed)
 {
     window_done(feed);
-    if (feed->resync_due)
-        feed->sink.resync(feed->sink.owner);
-    feed->resync_due = false;
     look(feed);
 }
 

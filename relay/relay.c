@@ -99,8 +99,9 @@ static void take_window(void *owner, const char *cursor)
     cursor_parse(cursor, strlen(cursor), &relay->router.now);
 }
 
-static void take_resync(void *owner)
+static void take_resync(void *owner, const char *cursor)
 {
+    take_window(owner, cursor);
     resync_all(owner);
 }
 

@@ -134,10 +134,10 @@ static void take_window(void *owner, const char *cursor)
     flush(supervisor);
 }
 
-static void take_resync(void *owner)
+static void take_resync(void *owner, const char *cursor)
 {
     struct supervisor *supervisor = owner;
-    bus_put_resync(&supervisor->out);
+    bus_put_resync(&supervisor->out, cursor);
     flush(supervisor);
 }
 

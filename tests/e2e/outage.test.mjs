@@ -9,6 +9,12 @@ import { eventually, sleep } from './lib/wait.mjs';
 
 const mirrorOf = (tab) => tab.frames.reduce((state, frame) => state.apply(frame), new Mirror());
 
+/** The same of a tab that reads its inbox again if it was told to forget what it had. */
+async function stateOf(tab) {
+  if (tab.frames.some((frame) => frame.resync)) await readAll(tab);
+  return mirrorOf(tab);
+}
+
 for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
   describe(`PostgreSQL goes away, HERALD_FEED=${feed} HERALD_WORKERS=${workers}`, () => {
     let cluster;
@@ -30,7 +36,7 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
         await cluster.restart(how);
         for (let i = 0; i < 10; i += 1) await db.notify(user, `after ${i}`);
         for (const tab of tabs) {
-          await eventually('the tab to know all rows', () => mirrorOf(tab).rows.size === 20, 20_000)
+          await eventually('the tab to know all rows', async () => (await stateOf(tab)).rows.size === 20, 20_000)
             .catch((error) => assert.fail(`${error.message}\n${tab.seen()}\n${relay.log().slice(-2000)}`));
           assert.equal(tab.closing, null, 'the tab stayed connected');
           assert.deepEqual(mirrorOf(tab).versions(), await db.versions(user));
@@ -56,10 +62,37 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
       await tab.next('new_notification', (frame) => frame.notification.id === last, 20_000);
       await tab.settle(db, user, 10_000);
       const table = await db.versions(user);
-      await eventually('the state of the table', () => {
-        assert.deepEqual(mirrorOf(tab).versions(), table);
+      await eventually('the state of the table', async () => {
+        assert.deepEqual((await stateOf(tab)).versions(), table);
         return true;
       });
+    });
+
+    it('what a crash took back is not shown on, and a version that comes again is', async () => {
+      const user = await db.person();
+      const tab = await connect(relay, user);
+      const kept = await db.notify(user, 'kept');
+      await tab.next('new_notification');
+      const session = await db.session();
+      await session.query('set synchronous_commit = off');
+      const killWalWriter = await cluster.stopWalWriter();
+      await session.query(`update herald.notifications set title = 'taken back' where id = $1`, [kept]);
+      await tab.next('notification_updated', (frame) => frame.notification.version === 2);
+      await session.query('insert into herald.notifications (user_id, title) values ($1, $2)', [`u-${user}`, 'taken back']);
+      await tab.next('new_notification');
+      const crash = cluster.restart('immediate');
+      killWalWriter();
+      await crash;
+      assert.deepEqual(await db.versions(user), { [kept]: 1 }, 'the crash took back what had been shown');
+      await db.sql(`update herald.notifications set title = 'again' where id = $1`, [kept]);
+
+      const told = await tab.next('resumed', undefined, 20_000);
+      assert.equal(told.resync, true);
+      const since = () => tab.frames.slice(tab.frames.indexOf(told));
+      const rows = () => since().flatMap((frame) => frame.notifications ?? frame.notification ?? []);
+      await eventually('the new version', () => rows().some((row) => row.version === 2 && row.title === 'again'));
+      assert.ok(!rows().some((row) => row.title === 'taken back'), tab.seen());
+      await session.end();
     });
 
     it('crash upon crash under load loses nothing', async () => {
@@ -78,7 +111,7 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
       await Promise.all(writers);
       await relay.ready();
       await eventually('a settled tab', () => tab.settle(db, user, 3_000).then(() => true), 20_000);
-      assert.deepEqual(mirrorOf(tab).versions(), await db.versions(user));
+      assert.deepEqual((await stateOf(tab)).versions(), await db.versions(user));
       assert.equal(tab.closing, null);
     });
 

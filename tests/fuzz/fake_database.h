@@ -138,12 +138,17 @@ static inline void truncate_notes(void)
 
 /* ---- the feed ---- */
 
+static inline void feed_cursor(char out[CURSOR_TEXT_SIZE])
+{
+    uint64_t xmin = database.event_count ? database.events[0].state.xid : database.next_xid;
+    cursor_format((struct cursor){database.epoch, xmin}, out);
+}
+
 static inline void feed_window(void)
 {
     char cursor[CURSOR_TEXT_SIZE];
     struct change_sink sink = relay_sink(&fake_relay);
-    uint64_t xmin = database.event_count ? database.events[0].state.xid : database.next_xid;
-    cursor_format((struct cursor){database.epoch, xmin}, cursor);
+    feed_cursor(cursor);
     sink.window(sink.owner, cursor);
 }
 
@@ -178,11 +183,12 @@ static inline void feed_deliver(int count)
 /* A failover: nobody knows what was missed. */
 static inline void feed_begin_anew(void)
 {
+    char cursor[CURSOR_TEXT_SIZE];
     struct change_sink sink = relay_sink(&fake_relay);
     database.event_count = 0;
     database.epoch++;
-    feed_window();
-    sink.resync(sink.owner);
+    feed_cursor(cursor);
+    sink.resync(sink.owner, cursor);
 }
 
 /* ---- statements ---- */

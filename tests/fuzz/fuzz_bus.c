@@ -23,9 +23,9 @@ static void on_window(void *owner, const char *cursor)
     bus_put_window(&((struct record *)owner)->again, cursor);
 }
 
-static void on_resync(void *owner)
+static void on_resync(void *owner, const char *cursor)
 {
-    bus_put_resync(&((struct record *)owner)->again);
+    bus_put_resync(&((struct record *)owner)->again, cursor);
 }
 
 static void on_state(void *owner, bool live, const char *why)

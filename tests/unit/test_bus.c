@@ -45,10 +45,10 @@ static void on_window(void *owner, const char *cursor)
     note("window %s\n", cursor);
 }
 
-static void on_resync(void *owner)
+static void on_resync(void *owner, const char *cursor)
 {
     ck_assert_ptr_eq(owner, &the_owner);
-    note("resync\n");
+    note("resync %s\n", cursor);
 }
 
 static void on_state(void *owner, bool live, const char *why)
@@ -106,6 +106,11 @@ static void put_window(struct bus_buffer *out)
     bus_put_window(out, "deadbeef-731");
 }
 
+static void put_resync(struct bus_buffer *out)
+{
+    bus_put_resync(out, "deadbeef-731");
+}
+
 static void put_live(struct bus_buffer *out)
 {
     bus_put_state(out, true, "");
@@ -126,7 +131,7 @@ static const struct {
     {put_truncated, "change t user= id=" ID " version=0 frame=none\n"},
     {put_disconnect, "change x user=bob id=" ID " version=0 frame=none\n"},
     {put_window, "window deadbeef-731\n"},
-    {bus_put_resync, "resync\n"},
+    {put_resync, "resync deadbeef-731\n"},
     {put_live, "state live \n"},
     {put_down, "state down the database is starting up\n"},
 };

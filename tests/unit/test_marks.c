@@ -261,7 +261,7 @@ START_TEST(a_mark_under_way_while_all_is_told_anew_has_to_be_asked_again)
     struct change_sink sink = relay_sink(&fake_relay);
     mark(MARK(ID, REF("r")));
     feed(CHANGE_UPDATED, 2, BODY("2"));
-    sink.resync(sink.owner);
+    sink.resync(sink.owner, FAKE_CURSOR);
     answer_marked("alice", "2", BODY("2")); /* perhaps the row has gone since */
     while (fake_desk.count && fake_desk.queries[0].statement == DESK_PAGE)
         answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
@@ -280,7 +280,7 @@ START_TEST(an_echo_is_no_longer_waited_for_when_all_is_told_anew)
     mark(MARK(ID, ""));
     answer_marked("alice", "2", BODY("2"));
     expect_json(&tab, UPDATED("2", ""));
-    sink.resync(sink.owner);
+    sink.resync(sink.owner, FAKE_CURSOR);
     ck_assert_int_eq(tab.session->marks, 0); /* in another history that version may be another state */
     ck_assert_ptr_null(fake_relay.marks.by_key);
 }

@@ -254,7 +254,7 @@ START_TEST(when_nothing_is_known_every_tab_is_told_anew)
     if (_i == 0)
         deliver(CHANGE_TRUNCATED, NULL, NULL);
     else
-        sink.resync(sink.owner);
+        sink.resync(sink.owner, FAKE_CURSOR);
     end_turn();
     struct fake_socket *const sockets[] = {&alice, &alice_2, &bob};
     for (int i = 0; i < 3; i++) {
@@ -272,6 +272,22 @@ START_TEST(when_nothing_is_known_every_tab_is_told_anew)
     advance_ms(COUNTS_PERIOD_MS);
     end_turn();
     ck_assert_str_eq(expect_query(DESK_UNREAD_COUNTS)->values[0], "{\"alice\",\"bob\"}");
+}
+END_TEST
+
+START_TEST(no_tab_gets_a_cursor_of_another_history_before_it_is_told_to_forget)
+{
+    struct change_sink sink = relay_sink(&fake_relay);
+    sink.resync(sink.owner, "0badcafe-12");
+    send_text(&alice, "{\"type\":\"ping\"}");
+    end_turn();
+    expect_json(&alice, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+    ck_assert(!router_is_current(&fake_relay.router, (struct cursor){0xdeadbeef, 731}));
+    answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]", NULL}}});
+    end_turn();
+    expect_json(&alice, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
+                        "\"cursor\":\"0badcafe-12\"}");
+    expect_json(&alice, "{\"type\":\"pong\",\"cursor\":\"0badcafe-12\"}");
 }
 END_TEST
 
@@ -314,6 +330,7 @@ static TCase *feed_case(void)
     tcase_add_test(tcase, counts_go_out_at_most_every_50_ms);
     tcase_add_test(tcase, a_count_that_failed_is_asked_for_again);
     tcase_add_loop_test(tcase, when_nothing_is_known_every_tab_is_told_anew, 0, 2);
+    tcase_add_test(tcase, no_tab_gets_a_cursor_of_another_history_before_it_is_told_to_forget);
     tcase_add_test(tcase, a_finished_window_is_the_cursor_of_what_follows);
     tcase_add_test(tcase, the_feeds_state_is_kept_for_those_who_ask);
     return tcase;

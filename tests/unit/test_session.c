@@ -116,7 +116,7 @@ START_TEST(a_tab_is_told_its_whole_state_when_the_history_broke_while_it_logged_
     struct change_sink sink = relay_sink(&fake_relay);
     session_push(tab.session, frame_of(100)); /* of the time before: not to be told after it */
     if (_i)
-        sink.resync(sink.owner);
+        sink.resync(sink.owner, FAKE_CURSOR);
     else
         sink.change(sink.owner, &truncated);
     answer_count("alice", "0");

@@ -196,7 +196,7 @@ START_TEST(a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its
     resume_start(tab.session, TEXT(FAKE_CURSOR), "");
     end_turn();
     expect_query(DESK_RESUME);
-    sink.resync(sink.owner);
+    sink.resync(sink.owner, FAKE_CURSOR);
     answer_next(&(struct answer){
         .rows = 2,
         .cells = {{"1", "n", "01234567-89ab-cdef-0123-456789abcdef", "1", "{}", "800", "1"}, {"1", "e"}}});
@@ -214,8 +214,8 @@ START_TEST(a_catch_up_that_gives_way_to_the_whole_state_keeps_its_answers)
     end_turn();
     send_text(&tab, PING_REF("p"));
     session_push(tab.session, frame_of(100)); /* of the feed: the page has what it says */
-    sink.resync(sink.owner);
-    sink.resync(sink.owner); /* and again, before the page has come */
+    sink.resync(sink.owner, FAKE_CURSOR);
+    sink.resync(sink.owner, FAKE_CURSOR); /* and again, before the page has come */
     end_turn();
     expect_json(&tab, PONG_REF("p")); /* before: a page among them could bring back what is gone */
     expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\",\"ref\":\"r\"}");
@@ -340,7 +340,7 @@ START_TEST(frames_that_wait_go_out_before_the_close_and_nothing_after_it)
     sink.change(sink.owner, &change);
     change.user = TEXT("alice");
     sink.change(sink.owner, &change);
-    sink.resync(sink.owner);
+    sink.resync(sink.owner, FAKE_CURSOR);
     end_turn();
     expect_state(SESSION_ENDING);
     tab.writes_left = -1;

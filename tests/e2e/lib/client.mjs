@@ -196,7 +196,8 @@ export class Mirror {
   }
 
   apply(frame) {
-    if (frame.type === 'notification_deleted') this.rows.delete(frame.notification_id);
+    if (frame.type === 'resumed' && frame.resync) this.rows.clear();
+    else if (frame.type === 'notification_deleted') this.rows.delete(frame.notification_id);
     else if (frame.notification) this.#keep(frame.notification);
     else if (frame.notifications) frame.notifications.forEach((row) => this.#keep(row));
     return this;

@@ -1,6 +1,6 @@
 // A private throw-away PostgreSQL: one cluster a test file, one database a test
 // that wants its own. Real fsync, local socket only, trust for all but `relay_pw`.
-import { mkdirSync, writeFileSync, existsSync, chownSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync, existsSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { blockFor, onExit } from './cleanup.mjs';
@@ -12,6 +12,15 @@ import { eventually } from './wait.mjs';
 const asText = { getTypeParser: () => (value) => value };
 
 let clusters = 0;
+
+/** A zombie is not. */
+function isRunning(pid) {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 export class Cluster {
   /** A running cluster with the roles `herald_owner` (owns databases, no superuser), `relay` and `app`. */
@@ -77,6 +86,28 @@ export class Cluster {
     this.program.signal({ fast: 'SIGINT', immediate: 'SIGQUIT' }[mode]);
     await this.program.end(30_000);
     this.forget();
+  }
+
+  /** Kills the postmaster; its children end by themselves, as they must before the next start. */
+  async kill() {
+    const children = this.program.children();
+    this.program.signal('SIGKILL');
+    await this.program.end();
+    this.forget();
+    await eventually('the backends to end with the postmaster', () => children.every((pid) => !isRunning(pid)), 30_000);
+  }
+
+  /**
+   * From now on only a commit that waits for it brings WAL to disk: a crash takes back the others. The answer kills the
+   * writer, which is to be called right after the crash began; alone it is a crash, too.
+   */
+  async stopWalWriter() {
+    const admin = await this.connect('postgres', 'postgres');
+    const { rows } = await admin.query(`select pid from pg_stat_activity where backend_type = 'walwriter'`);
+    await admin.end();
+    const pid = Number(rows[0].pid);
+    process.kill(pid, 'SIGSTOP');
+    return () => process.kill(pid, 'SIGKILL');
   }
 
   async restart(mode) {
