@@ -38,7 +38,12 @@ export class History {
   #open(names) {
     const dice = random('tabs');
     this.tabs = names.flatMap((username) => Array.from({ length: dice.between(1, 3) }, (_, i) => new Tab({
-      username, number: i + 1, relays: this.relays, dice: random(`${username} ${i}`), onShow: this.oracle.shown,
+      username,
+      number: i + 1,
+      relays: this.relays,
+      dice: random(`${username} ${i}`),
+      lossy: this.oracle.lossy,
+      onShow: this.oracle.shown,
     })));
     this.oracle.tabs = this.tabs;
   }

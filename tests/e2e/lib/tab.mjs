@@ -13,12 +13,12 @@ const HANDSHAKE_MS = 5_000;
 
 export class Tab {
   /**
-   * `username`, whose id is `u-` and the name; `relays`: where it may connect to; `dice`: a generator of form.mjs.
-   * `onShow(tab, row)` is called with every version shown. It dials at once; `live` is true once it is connected,
-   * caught up and has read its inbox.
+   * `username`, whose id is `u-` and the name; `relays`: where it may connect to; `dice`: a generator of form.mjs;
+   * `lossy`: PostgreSQL may take deletions back; `onShow(tab, row)` is called with every version shown. It dials at
+   * once; `live` is true once it is connected, caught up and has read its inbox.
    */
-  constructor({ username, number = 1, relays, dice, onShow = () => {} }) {
-    Object.assign(this, { username, relays, dice, onShow });
+  constructor({ username, number = 1, relays, dice, lossy = false, onShow = () => {} }) {
+    Object.assign(this, { username, relays, dice, lossy, onShow });
     this.user = `u-${username}`;
     this.name = `tab ${number} of ${username}`;
     this.rows = new Map(); // id -> notification, as shown now
@@ -222,6 +222,7 @@ export class Tab {
 
   #remove(id) {
     this.deletions.add(id);
+    if (this.lossy) this.highest.delete(id);
     if (this.rows.delete(id)) this.#note(id, 'deleted');
   }
 

@@ -105,7 +105,7 @@ const some = async (n, step) => {
 
 /**
  * What a transaction may do: its share of all, and its body. `ends` is how it ends, if not by COMMIT. A `durable` one
- * is never lazy: a read that is acknowledged because somebody had read it before must not be taken back.
+ * is flushed: a read that is acknowledged because somebody had read it before must not be taken back.
  */
 const KINDS = [
   { share: 22, body: (tx) => tx.insert() },
@@ -123,7 +123,7 @@ const KINDS = [
   { share: 5, body: savepoints },
   { share: 6, body: everything, ends: 'rollback' },
   { share: 1, body: long },
-  { share: 2, body: everything, ends: 'prepare' },
+  { share: 2, body: everything, ends: 'prepare', durable: true },
 ];
 
 function upsert(tx) {
@@ -162,10 +162,12 @@ async function long(tx) {
   await tx.insert();
 }
 
-const chooseKind = (dice) => {
-  let at = dice.between(1, KINDS.reduce((sum, kind) => sum + kind.share, 0));
-  return KINDS.find((kind) => (at -= kind.share) <= 0);
-};
+const LAZY_KINDS = KINDS.filter((kind) => !kind.durable);
+
+function choose(dice, kinds) {
+  let at = dice.between(1, kinds.reduce((sum, kind) => sum + kind.share, 0));
+  return kinds.find((kind) => (at -= kind.share) <= 0);
+}
 
 export class Writers {
   /**
@@ -177,6 +179,7 @@ export class Writers {
     this.ids = new Ids();
     this.log = []; // one entry a transaction, for messages of failures
     this.doomed = new Set(); // tags that nobody may ever see
+    this.flushing = 0; // transactions under way that are not lazy
     this.recent = []; // ids inserted by acknowledged transactions while lazy
     this.figures = { transactions: 0, committed: 0, rolledBack: 0, failed: 0, unknown: 0, rows: 0 };
     this.running = Array.from({ length: count }, (_, i) => this.#write(i, random(`writer ${i}`)));
@@ -214,9 +217,10 @@ export class Writers {
 
   /** False: the connection is gone. */
   async #transaction(client, dice, tag) {
-    const kind = chooseKind(dice);
-    const lazy = !kind.durable && (this.lazy || dice.chance(this.lazily));
+    const lazy = this.lazy || dice.chance(this.lazily);
+    const kind = choose(dice, lazy ? LAZY_KINDS : KINDS);
     const tx = new Transaction(client, dice, this.ids, this.users, tag);
+    this.flushing += lazy ? 0 : 1;
     let outcome = 'failed';
     let error;
     try {
@@ -233,6 +237,7 @@ export class Writers {
       if (failure.severity === 'ERROR') outcome = 'failed';
     }
     const open = error === undefined || (await client.query('rollback').then(() => true, () => false));
+    this.flushing -= lazy ? 0 : 1;
     this.#note(tx, outcome, lazy, error);
     if (!open) await client.end().catch(() => {});
     return open;
