@@ -5,19 +5,91 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "log.h"
 #include "memory.h"
 
+enum {
+    SAY_AGAIN_MS = 60000, /* the same reason is logged so often, */
+    SAY_OTHER_MS = 5000,  /* and another one */
+};
+
 static void on_poll(uv_poll_t *poll, int status, int events);
 
-/* libpq's errors end in a newline and may have several lines. */
-static void remember_why(struct pg_link *link, const char *why)
+/* ---- what is wrong, and what to do ---- */
+
+static const char *remedy_for(const char *sqlstate)
 {
-    snprintf(link->why, sizeof(link->why), "%s", why && *why ? why : "connection lost");
-    for (char *at = link->why; *at; at++)
-        if (*at == '\n')
-            *at = at[1] ? ' ' : '\0';
+    static const struct {
+        const char *state, *remedy;
+    } remedies[] = {
+        {"28P01", "check user and password: "},
+        {"28000", "check user and pg_hba.conf: "},
+        {"3D000", "check the database's name: "},
+        {"3F000", "run `pgherald migrate` (schema missing): "},
+        {"42883", "run `pgherald migrate` (function missing): "},
+        {"42P01", "run `pgherald migrate` (table missing): "},
+        {"42501", "grant the relay's role herald_relay, and CONNECT: "},
+        {"25006", "connect to the primary (read-only): "},
+        {"53100", "free disk space: "},
+        {"53200", "give the server memory: "},
+        {"53300", "raise max_connections or close others: "},
+        {"57P03", "wait for the server to start: "},
+    };
+    for (size_t i = 0; i < sizeof(remedies) / sizeof(*remedies); i++)
+        if (strncmp(sqlstate, remedies[i].state, 5) == 0)
+            return remedies[i].remedy;
+    return "";
 }
+
+/* libpq's errors end in a newline and may have several lines, one for each host. Those that say where in the
+ * server's source an error arose are of no use here. */
+static void remember_why(struct pg_link *link, const char *remedy, const char *why)
+{
+    size_t size = (size_t)snprintf(link->why, sizeof(link->why), "%s", remedy);
+    for (const char *line = why; *line && size < sizeof(link->why) - 1; line += strspn(line, "\n")) {
+        int length = (int)strcspn(line, "\n");
+        if (strncmp(line, "LOCATION:", 9) != 0)
+            size += (size_t)snprintf(link->why + size, sizeof(link->why) - size, "%s%.*s",
+                                     line == why ? "" : " ", length, line);
+        line += length;
+    }
+}
+
+/* The SQLSTATE in the text of a refused connection, "FATAL:  53300: sorry, …", which libpq gives in no other
+ * way;
+ * "" without one. */
+static const char *refusal_state(const char *text)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (const char *at = text; (at = strstr(at, ":  ")); at += 3)
+        if (strspn(at + 3, digits) == 5 && at[8] == ':')
+            return at + 3;
+    return "";
+}
+
+void link_explain(const PGresult *result, char why[LINK_WHY_SIZE])
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (!message)
+        message = PQresultErrorMessage(result);
+    snprintf(why, LINK_WHY_SIZE, "%s%s", state ? remedy_for(state) : "", message);
+}
+
+/* A database that is away for an hour must not fill the log. What had worked is said always. */
+static bool worth_a_line(struct pg_link *link, bool worked)
+{
+    uint64_t now_ms = clock_now_ms(), silent_ms = now_ms - link->said_at_ms;
+    bool other = strcmp(link->why, link->said) != 0;
+    if (link->said[0] && !worked && silent_ms < (other ? SAY_OTHER_MS : SAY_AGAIN_MS))
+        return false;
+    link->said_at_ms = now_ms;
+    memcpy(link->said, link->why, sizeof(link->said));
+    return true;
+}
+
+/* ---- the socket ---- */
 
 static void on_poll_closed(uv_handle_t *handle)
 {
@@ -90,47 +162,84 @@ static uint64_t backoff_ms(unsigned attempts)
     return full_ms / 2 + (uint64_t)random() % (full_ms / 2);
 }
 
-void link_restart(struct pg_link *link, const char *why)
+static void restart(struct pg_link *link, const char *remedy, const char *why)
 {
     if (link->state == LINK_CLOSED || link->state == LINK_DOWN)
         return;
     enum link_state was = link->state;
-    remember_why(link, why);
+    remember_why(link, remedy, *why ? why : "connection lost");
     disconnect(link);
     link->state = LINK_DOWN;
+    bool worked = was == LINK_UP && link->attempts == 0;
     uint64_t wait_ms = backoff_ms(link->attempts++);
+    if (worth_a_line(link, worked))
     log_warn(was == LINK_UP ? "database_lost" : "database_unreachable", LOG_STR("link", link->name),
-             LOG_STR("why", link->why), LOG_INT("retry_ms", wait_ms));
+                 LOG_STR("why", link->why), LOG_INT("attempts", link->attempts),
+                 LOG_INT("retry_ms", wait_ms));
     uv_timer_start(&link->timer, on_retry, wait_ms, 0);
     link->to.down(link->to.owner, link->why);
 }
 
+void link_restart(struct pg_link *link, const char *why)
+{
+    restart(link, "", why);
+}
+
 void link_restart_for(struct pg_link *link, const PGresult *result)
 {
-    static const struct {
-        const char *state, *remedy;
-    } remedies[] = {
-        {"3F000", "run `pgherald migrate` (schema missing): "},
-        {"42883", "run `pgherald migrate` (function missing): "},
-        {"42P01", "run `pgherald migrate` (table missing): "},
-        {"42501", "grant the relay's role herald_relay: "},
-        {"25006", "connect to the primary (read-only): "},
-        {"55000", "connect to the primary: "},
-    };
     char why[LINK_WHY_SIZE];
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *remedy = "";
-    for (size_t i = 0; state && i < sizeof(remedies) / sizeof(*remedies); i++)
-        if (strcmp(state, remedies[i].state) == 0)
-            remedy = remedies[i].remedy;
-    snprintf(why, sizeof(why), "%s%s", remedy, message ? message : PQerrorMessage(link->conn));
-    link_restart(link, why);
+    link_explain(result, why);
+    restart(link, "", why);
+}
+
+static void refused(struct pg_link *link)
+{
+    const char *why = PQerrorMessage(link->conn);
+    restart(link, remedy_for(refusal_state(why)), why);
+}
+
+/* "a,b,c" becomes "b,c,a". */
+static void rotate(char *list)
+{
+    char *comma = list ? strchr(list, ',') : NULL;
+    if (!comma)
+        return;
+    size_t first = (size_t)(comma - list), rest = strlen(comma + 1);
+    char *copy = memory_copy(list, first);
+    memmove(list, comma + 1, rest);
+    list[rest] = ',';
+    memcpy(list + rest + 1, copy, first);
+    free(copy);
+}
+
+static void keep_text(char **kept, const char *text)
+{
+    free(*kept);
+    *kept = text ? memory_copy_text(text) : NULL;
+    rotate(*kept);
+}
+
+/* libpq goes on to the next host of a list after an error, but not after silence, as of a machine that is
+ * gone: the next attempt begins there. */
+static void begin_at_next_host(struct pg_link *link)
+{
+    PQconninfoOption *options = PQconninfo(link->conn);
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        if (strcmp(option->keyword, "host") == 0)
+            keep_text(&link->hosts, option->val);
+        else if (strcmp(option->keyword, "hostaddr") == 0)
+            keep_text(&link->addresses, option->val);
+        else if (strcmp(option->keyword, "port") == 0)
+            keep_text(&link->ports, option->val);
+    }
+    PQconninfoFree(options);
 }
 
 static void on_connect_timeout(uv_timer_t *timer)
 {
-    link_restart(timer->data, "no connection in time");
+    struct pg_link *link = timer->data;
+    begin_at_next_host(link);
+    link_restart(link, "the server does not answer: no connection within 10 s");
 }
 
 /* What the server tells on the side would go to stderr as it is. */
@@ -148,6 +257,7 @@ static void connected(struct pg_link *link)
         link_restart(link, PQerrorMessage(link->conn));
         return;
     }
+    PQsetErrorVerbosity(link->conn, PQERRORS_DEFAULT);
     link->state = LINK_UP;
     link->wants_write = false;
     watch(link, UV_READABLE);
@@ -169,7 +279,7 @@ static void connect_step(struct pg_link *link)
         connected(link);
         return;
     default:
-        link_restart(link, PQerrorMessage(link->conn));
+        refused(link);
         return;
     }
 }
@@ -198,18 +308,29 @@ static void link_connect(struct pg_link *link)
 {
     /* What stands before dbname are defaults that the URL may change. A dead peer is found
      * within 15 s. */
-    const char *const names[] = {"client_encoding",     "fallback_application_name", "keepalives_idle",
-                                 "keepalives_interval", "keepalives_count",          "tcp_user_timeout",
-                                 "dbname",              NULL};
-    const char *const values[] = {"UTF8", link->name, "5", "3", "3", "12000", link->database_url, NULL};
+    const char *const names[] = {"client_encoding",
+                                 "fallback_application_name",
+                                 "keepalives_idle",
+                                 "keepalives_interval",
+                                 "keepalives_count",
+                                 "tcp_user_timeout",
+                                 "dbname",
+                                 "host",
+                                 "hostaddr",
+                                 "port",
+                                 NULL};
+    const char *const values[] = {
+        "UTF8",      link->name,      "5",         "3", "3", "12000", link->database_url,
+        link->hosts, link->addresses, link->ports, NULL};
     link->state = LINK_CONNECTING;
     link->conn = PQconnectStartParams(names, values, 1);
     if (!link->conn)
         abort(); /* out of memory */
     PQsetNoticeReceiver(link->conn, on_notice, link);
+    PQsetErrorVerbosity(link->conn, PQERRORS_VERBOSE); /* for the SQLSTATE of a refusal */
     uv_timer_start(&link->timer, on_connect_timeout, LINK_CONNECT_MS, 0);
     if (PQstatus(link->conn) == CONNECTION_BAD) {
-        link_restart(link, PQerrorMessage(link->conn));
+        refused(link);
         return;
     }
     watch(link, UV_WRITABLE);
@@ -250,5 +371,8 @@ void link_close(struct pg_link *link, void (*closed)(void *owner))
     link->state = LINK_CLOSED;
     link->closed = closed;
     disconnect(link);
+    keep_text(&link->hosts, NULL);
+    keep_text(&link->addresses, NULL);
+    keep_text(&link->ports, NULL);
     uv_close((uv_handle_t *)&link->timer, on_timer_closed);
 }

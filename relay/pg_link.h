@@ -13,7 +13,7 @@ enum {
     LINK_CONNECT_MS = 10000,   /* one attempt may take so long */
     LINK_RETRY_FIRST_MS = 100, /* back-off: doubles, with half of it random */
     LINK_RETRY_LAST_MS = 2000,
-    LINK_WHY_SIZE = 256,
+    LINK_WHY_SIZE = 384,
 };
 
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_UP, LINK_CLOSED };
@@ -34,10 +34,13 @@ struct pg_link {
     uv_poll_t *poll;
     uv_timer_t timer; /* next attempt, or the end of this one */
     enum link_state state;
-    unsigned attempts;
+    unsigned attempts; /* since it last worked; its owner sets it to 0 when it does */
     bool wants_write;
     void (*closed)(void *owner);
-    char why[LINK_WHY_SIZE]; /* the last error, one line */
+    char why[LINK_WHY_SIZE];  /* the last error, one line */
+    char said[LINK_WHY_SIZE]; /* the last one that was logged */
+    uint64_t said_at_ms;
+    char *hosts, *addresses, *ports; /* the URL's lists in another order; NULL: as they are */
 };
 
 /* Whether libpq can read a URL or keyword string (NULL: its defaults); why never has a password. */
@@ -48,6 +51,8 @@ void link_start(struct pg_link *link);
 void link_restart(struct pg_link *link, const char *why);
 /* The same for a statement that failed, with what to do about it where that is known. */
 void link_restart_for(struct pg_link *link, const PGresult *result);
+/* What a failed statement says, with what to do about it where that is known. */
+void link_explain(const PGresult *result, char why[LINK_WHY_SIZE]);
 /* Sends what libpq has buffered; false: the link was restarted. */
 bool link_flush(struct pg_link *link);
 /* For ever. closed (may be NULL) is called from the loop, after which the link may be freed. */

@@ -30,7 +30,7 @@ struct router {
     char cursor[CURSOR_TEXT_SIZE]; /* everything up to here has been given to every session */
     struct cursor now;             /* the same, read */
     bool live;                     /* the feed runs */
-    char why[160];                 /* why it does not */
+    char why[384];                 /* why it does not */
 };
 
 /* Whether a cursor belongs to the database's present history; none does before the first window. */

@@ -304,7 +304,7 @@ END_TEST
 START_TEST(the_feeds_state_is_kept_for_those_who_ask)
 {
     struct change_sink sink = relay_sink(&fake_relay);
-    char why[300];
+    char why[500];
     memset(why, 'w', sizeof(why) - 1);
     why[sizeof(why) - 1] = '\0';
     sink.state(sink.owner, true, "");
