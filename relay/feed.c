@@ -200,9 +200,8 @@ static void window_done(struct feed *feed)
 
 /* ---- answers ---- */
 
-static void take_epoch(struct feed *feed, const PGresult *result)
+static void take_epoch(struct feed *feed, const char *epoch)
 {
-    const char *epoch = PQgetvalue(result, 0, 0);
     enum feed_move move = feed_place_enter(&feed->place, epoch);
     feed->epoch = cursor_epoch(epoch);
     if (feed->place.newest.snapshot)
@@ -263,7 +262,7 @@ static bool take_result(struct feed *feed, const PGresult *result)
         return false;
     }
     if (feed->step == STEP_EPOCH)
-        take_epoch(feed, result);
+        take_epoch(feed, PQgetvalue(result, 0, 0));
     else if (feed->step == STEP_KEY)
         take_key(feed, result);
     else if (feed->step == STEP_ARM)
@@ -300,10 +299,23 @@ static void sleep_or_pause(struct feed *feed)
     uv_timer_start(&feed->timer, on_timer, feed->pause_ms, 0);
 }
 
+/* Transactions to come have ids that S holds for finished. */
+static void begin_anew(struct feed *feed)
+{
+    log_warn("feed_resync", LOG_STR("why", "the database is older than it was: a copy was put back"));
+    feed_place_forget(&feed->place);
+    feed->resync_due = true;
+    ask(feed, STEP_BEGIN, begin_sql);
+}
+
 static void after_look(struct feed *feed)
 {
     if (!feed->header_seen) {
         link_restart(&feed->link, "herald.feed() gave no header: is the schema another version's?");
+        return;
+    }
+    if (feed_place_is_ahead(&feed->place, &feed->header)) {
+        begin_anew(feed);
         return;
     }
     window_done(feed);

@@ -12,7 +12,8 @@ static void point_clear(struct feed_point *point)
     *point = (struct feed_point){0};
 }
 
-static void point_set(struct feed_point *point, const char *snapshot, size_t size, uint64_t xmin, uint64_t lsn)
+static void point_set(struct feed_point *point, const char *snapshot, size_t size, uint64_t xmin,
+                      uint64_t lsn)
 {
     char *copy = memory_copy(snapshot, size);
     point_clear(point);
@@ -21,7 +22,8 @@ static void point_set(struct feed_point *point, const char *snapshot, size_t siz
 
 void feed_place_advance(struct feed_place *place, const struct feed_header *header)
 {
-    point_set(&place->newest, header->snapshot.bytes, header->snapshot.size, header->xmin, header->insert_lsn);
+    point_set(&place->newest, header->snapshot.bytes, header->snapshot.size, header->xmin,
+              header->insert_lsn);
     if (place->waiting.snapshot && header->flush_lsn >= place->waiting.lsn) {
         point_clear(&place->durable);
         place->durable = place->waiting;
@@ -30,6 +32,18 @@ void feed_place_advance(struct feed_place *place, const struct feed_header *head
     if (!place->waiting.snapshot)
         point_set(&place->waiting, header->snapshot.bytes, header->snapshot.size, header->xmin,
                   header->insert_lsn);
+}
+
+bool feed_place_is_ahead(const struct feed_place *place, const struct feed_header *header)
+{
+    return place->newest.snapshot && header->insert_lsn < place->newest.lsn;
+}
+
+void feed_place_forget(struct feed_place *place)
+{
+    point_clear(&place->newest);
+    point_clear(&place->durable);
+    point_clear(&place->waiting);
 }
 
 /* "system:timeline" of both is the same. */
@@ -50,22 +64,19 @@ enum feed_move feed_place_enter(struct feed_place *place, const char *epoch)
         return FEED_MOVE_ON;
     bool crashed = same_history(was, epoch) && place->durable.snapshot;
     free(was);
-    point_clear(&place->newest);
-    point_clear(&place->waiting);
-    if (crashed) {
-        point_set(&place->newest, place->durable.snapshot, strlen(place->durable.snapshot), place->durable.xmin,
-                  place->durable.lsn);
-        return FEED_MOVE_BACK;
+    if (!crashed) {
+        feed_place_forget(place);
+        return FEED_MOVE_RESYNC;
     }
-    point_clear(&place->durable);
-    return FEED_MOVE_RESYNC;
+    point_clear(&place->waiting);
+    point_set(&place->newest, place->durable.snapshot, strlen(place->durable.snapshot), place->durable.xmin,
+              place->durable.lsn);
+    return FEED_MOVE_BACK;
 }
 
 void feed_place_free(struct feed_place *place)
 {
-    point_clear(&place->newest);
-    point_clear(&place->durable);
-    point_clear(&place->waiting);
+    feed_place_forget(place);
     free(place->epoch);
     place->epoch = NULL;
 }

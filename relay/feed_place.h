@@ -22,8 +22,13 @@ struct feed_place {
     struct feed_point waiting; /* becomes durable once enough is flushed */
 };
 
-/* A window has been handed on: the feed stands at its header now. */
+/* All rows of a window have been handed on: the feed stands at its header now. */
 void feed_place_advance(struct feed_place *place, const struct feed_header *header);
+
+/* Whether the database stands before the newest point: an older copy of it was put back. */
+bool feed_place_is_ahead(const struct feed_place *place, const struct feed_header *header);
+/* Nothing is known but the epoch. */
+void feed_place_forget(struct feed_place *place);
 
 enum feed_move {
     FEED_MOVE_ON,     /* the same history: go on from the newest point */

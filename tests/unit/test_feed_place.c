@@ -160,6 +160,22 @@ START_TEST(after_a_crash_an_old_waiting_point_never_becomes_durable)
 }
 END_TEST
 
+START_TEST(a_database_before_the_newest_point_is_an_older_copy)
+{
+    static const uint64_t lsns[] = {99, 100, 101};
+    struct feed_header header = {{"5:5:", 4}, 5, lsns[_i], 0};
+    ck_assert(!feed_place_is_ahead(&place, &header));
+    feed_place_enter(&place, EPOCH);
+    advance("10:10:", 10, 100, 100);
+    ck_assert_int_eq(feed_place_is_ahead(&place, &header), lsns[_i] < 100);
+    feed_place_forget(&place);
+    expect(&place.newest, NULL, 0);
+    expect(&place.durable, NULL, 0);
+    ck_assert(!feed_place_is_ahead(&place, &header));
+    ck_assert_int_eq(feed_place_enter(&place, EPOCH), FEED_MOVE_ON); /* the epoch is still known */
+}
+END_TEST
+
 START_TEST(two_crashes_in_a_row_go_back_to_the_same_point)
 {
     feed_place_enter(&place, EPOCH);
@@ -189,6 +205,7 @@ static const char *const other_histories[] = {
     "730000000000000000:00000001:01234567-89ab-cdef-0123-456789abcdef",
     "73000000000000000010:00000001:01234567-89ab-cdef-0123-456789abcdef",
     "7300000000000000001:0000001:01234567-89ab-cdef-0123-456789abcdef",
+    "7300000000000000001:00000001:16384.16390:01234567-89ab-cdef-0123-456789abcdef",
     "no epoch",
     "",
 };
@@ -236,6 +253,7 @@ int main(void)
     tcase_add_test(tcase, it_catches_up_when_everything_is_flushed_all_the_time);
     tcase_add_test(tcase, after_a_crash_the_durable_point_is_the_newest);
     tcase_add_test(tcase, after_a_crash_an_old_waiting_point_never_becomes_durable);
+    tcase_add_loop_test(tcase, a_database_before_the_newest_point_is_an_older_copy, 0, 3);
     tcase_add_test(tcase, two_crashes_in_a_row_go_back_to_the_same_point);
     tcase_add_test(tcase, a_crash_before_anything_was_durable_is_a_resync);
     tcase_add_loop_test(tcase, another_system_or_timeline_is_a_resync_even_with_a_durable_point, 0,
