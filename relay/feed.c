@@ -15,6 +15,7 @@
 #include "feed_row.h"
 #include "log.h"
 #include "memory.h"
+#include "migrate.h"
 #include "pg_link.h"
 #include "pooler_check.h"
 
@@ -200,6 +201,18 @@ static void window_done(struct feed *feed)
 
 /* ---- answers ---- */
 
+/* False, and the link was restarted: a schema older than the program. A newer one serves older relays. */
+static bool schema_allowed(struct feed *feed, int version)
+{
+    char why[LINK_WHY_SIZE];
+    if (version >= migrate_newest_id())
+        return true;
+    snprintf(why, sizeof(why), "run `pgherald migrate`: the schema has migration %d, this relay needs %d",
+             version, migrate_newest_id());
+    link_restart(&feed->link, why);
+    return false;
+}
+
 static void take_epoch(struct feed *feed, const char *epoch)
 {
     enum feed_move move = feed_place_enter(&feed->place, epoch);
@@ -261,9 +274,11 @@ static bool take_result(struct feed *feed, const PGresult *result)
         link_restart(&feed->link, "herald.feed() gave a row of unknown form: is the schema another version's?");
         return false;
     }
-    if (feed->step == STEP_EPOCH)
+    if (feed->step == STEP_EPOCH) {
+        if (!schema_allowed(feed, atoi(PQgetvalue(result, 0, 1))))
+            return false;
         take_epoch(feed, PQgetvalue(result, 0, 0));
-    else if (feed->step == STEP_KEY)
+    } else if (feed->step == STEP_KEY)
         take_key(feed, result);
     else if (feed->step == STEP_ARM)
         take_arm(feed, result);
@@ -361,7 +376,7 @@ static void go_on(struct feed *feed)
             go_on(feed);
         return;
     case STEP_POOLER:
-        ask(feed, STEP_EPOCH, "select herald.relay_epoch()");
+        ask(feed, STEP_EPOCH, "select herald.relay_epoch(), herald.relay_schema_version()");
         return;
     case STEP_EPOCH:
         asked(feed, STEP_PREPARE, PQsendPrepare(feed->link.conn, "feed", feed_sql, 0, NULL));

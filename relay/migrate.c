@@ -22,11 +22,13 @@ enum {
 };
 #define LOCK_TIMEOUT "1s"
 
+enum { MIGRATE_WHAT_BYTES = 128 };
+
 enum step_result {
-    STEP_APPLIED,
-    STEP_DONE,   /* nothing was pending */
-    STEP_BUSY,   /* another migrator has the lock */
-    STEP_LOCKED, /* a table was in use for longer than LOCK_TIMEOUT */
+    STEP_APPLIED, /* a file, or the rows were re-stamped */
+    STEP_DONE,    /* nothing was pending */
+    STEP_BUSY,    /* another migrator has the lock */
+    STEP_LOCKED,  /* a table was in use for longer than LOCK_TIMEOUT */
     STEP_FAILED,
 };
 
@@ -361,9 +363,41 @@ static enum step_result file_run(PGconn *db, const struct migrate_step *step, ch
     return result;
 }
 
+/* Whether the rows have transaction ids of another cluster, as after a restore. */
+static bool ask_foreign(PGconn *db, bool *foreign, char error[MIGRATE_ERROR_BYTES])
+{
+    return ask_bool(db,
+                    "select not exists (select from herald.state s, pg_control_system() c"
+                    " where s.system_identifier = c.system_identifier)",
+                    foreign, error);
+}
+
+/* Nothing is pending: makes rows of another cluster this one's. */
+static enum step_result rows_restamp(PGconn *db, char *what, char error[MIGRATE_ERROR_BYTES])
+{
+    bool foreign = false;
+    if (!ask_foreign(db, &foreign, error))
+        return STEP_FAILED;
+    if (!foreign)
+        return STEP_DONE;
+    PGresult *res = PQexec(db, "select herald.restamp()");
+    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    enum step_result result = STEP_FAILED;
+    if (PQresultStatus(res) == PGRES_TUPLES_OK) {
+        snprintf(what, MIGRATE_WHAT_BYTES, "re-stamped the rows of another cluster: %s notifications changed",
+                 PQgetvalue(res, 0, 0));
+        result = STEP_APPLIED;
+    } else {
+        fail_server(db, res, error);
+        result = state && strcmp(state, "55P03") == 0 ? STEP_LOCKED : STEP_FAILED;
+    }
+    PQclear(res);
+    return result;
+}
+
 /* Inside the transaction that has the lock: adopts rows, then applies the first
- * pending file. name (MIGRATE_NAME_BYTES) gets its name. */
-static enum step_result step_next(PGconn *db, char *name, char error[MIGRATE_ERROR_BYTES])
+ * pending file. what (MIGRATE_WHAT_BYTES) gets what was done. */
+static enum step_result step_next(PGconn *db, char *what, char error[MIGRATE_ERROR_BYTES])
 {
     struct migrate_step *steps = NULL;
     enum step_result result = STEP_FAILED;
@@ -380,17 +414,17 @@ static enum step_result step_next(PGconn *db, char *name, char error[MIGRATE_ERR
             goto out;
     }
     if (pending < 0) {
-        result = STEP_DONE;
+        result = rows_restamp(db, what, error);
         goto out;
     }
-    snprintf(name, MIGRATE_NAME_BYTES, "%s", steps[pending].name);
+    snprintf(what, MIGRATE_WHAT_BYTES, "applied %s", steps[pending].name);
     result = file_run(db, &steps[pending], error);
 out:
     free(steps);
     return result;
 }
 
-static enum step_result transaction_run(PGconn *db, char *name, char error[MIGRATE_ERROR_BYTES])
+static enum step_result transaction_run(PGconn *db, char *what, char error[MIGRATE_ERROR_BYTES])
 {
     static const char begin[] = "begin isolation level read committed read write;"
                                 " set local lock_timeout = '" LOCK_TIMEOUT "';"
@@ -403,7 +437,7 @@ static enum step_result transaction_run(PGconn *db, char *name, char error[MIGRA
     enum step_result result = STEP_FAILED;
     snprintf(lock, sizeof lock, "select pg_try_advisory_xact_lock(%d, 0)", LOCK_CLASS);
     if (run(db, begin, error) && ask_bool(db, lock, &mine, error))
-        result = mine ? step_next(db, name, error) : STEP_BUSY;
+        result = mine ? step_next(db, what, error) : STEP_BUSY;
     if (result != STEP_APPLIED && result != STEP_DONE)
         run(db, "rollback", ignored);
     else if (!run(db, "commit", error))
@@ -424,16 +458,16 @@ static bool server_allowed(PGconn *db, char error[MIGRATE_ERROR_BYTES])
 
 bool migrate_apply(PGconn *db, FILE *progress, char error[MIGRATE_ERROR_BYTES])
 {
-    char name[MIGRATE_NAME_BYTES] = "";
+    char what[MIGRATE_WHAT_BYTES] = "";
     bool told = false;
     if (!server_allowed(db, error))
         return false;
     for (int tries = 0; tries < LOCK_TRIES;) {
-        switch (transaction_run(db, name, error)) {
+        switch (transaction_run(db, what, error)) {
         case STEP_APPLIED:
             tries = 0;
             if (progress)
-                fprintf(progress, "applied %s\n", name);
+                fprintf(progress, "%s\n", what);
             break;
         case STEP_DONE:
             return true;
@@ -473,5 +507,13 @@ bool migrate_status(PGconn *db, FILE *out, bool *up_to_date, char error[MIGRATE_
         *up_to_date = *up_to_date && steps[i].state == MIGRATE_APPLIED;
     }
     free(steps);
+    if (!*up_to_date)
+        return true;
+    bool foreign = false;
+    if (!ask_foreign(db, &foreign, error))
+        return false;
+    if (foreign)
+        fprintf(out, "pending: the rows come from another cluster and have to be re-stamped\n");
+    *up_to_date = !foreign;
     return true;
 }

@@ -51,11 +51,13 @@ int migrate_newest_id(void);
 int migrate_compare(const struct embedded_file *files, const struct migrate_row *rows, size_t row_count,
                     struct migrate_step **steps);
 
-/* Applies what is pending and says so on progress (NULL: silent). False: error
+/* Applies what is pending, re-stamps rows that a restore has brought from another
+ * cluster, and says so on progress (NULL: silent). False: error
  * tells why and what to do; every file is applied completely or not at all. */
 bool migrate_apply(PGconn *db, FILE *progress, char error[MIGRATE_ERROR_BYTES]);
 
-/* Prints a table of all migrations to out and sets *up_to_date. */
+/* Prints a table of all migrations to out, and whether rows have to be re-stamped;
+ * sets *up_to_date. */
 bool migrate_status(PGconn *db, FILE *out, bool *up_to_date, char error[MIGRATE_ERROR_BYTES]);
 
 #endif

@@ -16,14 +16,14 @@ update herald.users set disabled_at = now() + interval '1 day' where id = '1';
 select is(herald.resolve_user('{"sub": "1"}'), null, 'disabled_at counts whatever time it is');
 
 -- The epoch
-select matches(herald.relay_epoch(), '^\d+:[0-9A-F]{8}:[0-9a-f-]{36}$', 'system:timeline:uuid');
+select matches(herald.relay_epoch(), '^\d+:[0-9A-F]{8}:\d+\.\d+:[0-9a-f-]{36}$', 'system:timeline:database.table:uuid');
 select is(herald.relay_epoch(), herald.relay_epoch(), 'the epoch stays');
 select herald.relay_epoch() as epoch \gset
 truncate herald.epoch;
 select isnt(herald.relay_epoch(), :'epoch', 'until its table has been emptied');
 select is(regexp_replace(herald.relay_epoch(), '[^:]*$', ''), regexp_replace(:'epoch', '[^:]*$', ''),
           'then system and timeline are the same');
-select is(herald.relay_schema_version(), 6, 'the schema''s version');
+select is(herald.relay_schema_version(), 7, 'the schema''s version');
 
 -- Counts
 insert into herald.notifications (id, user_id, title, read_at, expires_at)

@@ -42,7 +42,7 @@ begin
     into v_feed from seen, herald.feed(seen.since) f where f.kind <> 'h';
   assert v_feed = 'n 1 Hello 1, n 1 Plain 2, m hi, x 2', v_feed;
   assert herald.resolve_user('{"username":"alice"}') = '1', 'resolve_user';
-  assert herald.relay_epoch() ~ '^\d+:[0-9A-F]{8}:[0-9a-f-]{36}$', 'relay_epoch';
+  assert herald.relay_epoch() ~ '^\d+:[0-9A-F]{8}:\d+\.\d+:[0-9a-f-]{36}$', 'relay_epoch';
   select * into v_page from herald.relay_page('1', false, 1, null, null);
   assert v_page.unread_count = 1 and json_array_length(v_page.notifications::json) = 1 and v_page.next is not null, v_page::text;
   select * into v_page from herald.relay_page('1', false, 1, split_part(v_page.next, '_', 1)::timestamptz,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { blockFor, onExit } from './cleanup.mjs';
 import { account, pgBin, pgherald, scratch } from './env.mjs';
-import { Program, run } from './program.mjs';
+import { Program, childrenOf, run } from './program.mjs';
 import { eventually } from './wait.mjs';
 
 // Microseconds and 64-bit numbers must not pass through Date and double.
@@ -24,9 +24,9 @@ function isRunning(pid) {
 
 export class Cluster {
   /** A running cluster with the roles `herald_owner` (owns databases, no superuser), `relay` and `app`. */
-  static async start(settings = {}) {
+  static async start(settings = {}, { walDir } = {}) {
     const cluster = new Cluster(settings);
-    await cluster.#initialise();
+    await cluster.#initialise(walDir ? ['--waldir', walDir] : []);
     await cluster.boot();
     const admin = await cluster.connect('postgres', 'postgres');
     await admin.query('create role herald_owner login createrole');
@@ -34,7 +34,7 @@ export class Cluster {
     return cluster;
   }
 
-  constructor(settings) {
+  constructor(settings = {}) {
     clusters += 1;
     this.dir = join(scratch, `pg${clusters}`);
     this.port = 5432;
@@ -55,14 +55,18 @@ export class Cluster {
     return join(this.dir, 'data');
   }
 
-  async #initialise() {
+  #makeDir() {
     mkdirSync(this.dir, { mode: 0o755 });
     if (account.uid !== undefined) chownSync(this.dir, account.uid, account.gid);
+  }
+
+  async #initialise(options) {
+    this.#makeDir();
     const { code, output } = await run(join(pgBin, 'initdb'), [
-      '-D', this.dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync',
+      '-D', this.dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', ...options,
     ], { timeout: 60_000 });
     if (code !== 0) throw new Error(`initdb: ${output}`);
-    writeFileSync(join(this.dataDir, 'pg_hba.conf'), 'local all relay_pw scram-sha-256\nlocal all all trust\n');
+    writeFileSync(join(this.dataDir, 'pg_hba.conf'), 'local all relay_pw scram-sha-256\nlocal all all trust\nlocal replication postgres trust\n');
   }
 
   async boot() {
@@ -115,6 +119,53 @@ export class Cluster {
     await this.boot();
   }
 
+  /** kill -9 of the postmaster; its backends notice and go. */
+  async crash() {
+    const backends = this.processes();
+    this.program.signal('SIGKILL');
+    await this.program.end(30_000);
+    this.forget();
+    await eventually('the backends to follow their postmaster', () => backends.every((pid) => !existsSync(`/proc/${pid}`)), 30_000);
+  }
+
+  /** Pids of its processes but the postmaster. */
+  processes() {
+    return childrenOf(this.program.pid);
+  }
+
+  /** A streaming standby of this cluster, made with pg_basebackup. */
+  async standby() {
+    const standby = new Cluster();
+    standby.#makeDir();
+    const { code, output } = await run(join(pgBin, 'pg_basebackup'), [
+      '-h', this.dir, '-p', String(this.port), '-U', 'postgres', '-D', standby.dataDir, '-R', '-X', 'stream', '-c', 'fast', '--no-sync',
+    ], { timeout: 60_000 });
+    if (code !== 0) throw new Error(`pg_basebackup: ${output}`);
+    await standby.boot();
+    return standby;
+  }
+
+  async promote() {
+    await this.admin('select pg_promote()');
+  }
+
+  /** One statement as superuser. */
+  async admin(text, database = 'postgres') {
+    const client = await this.connect(database, 'postgres');
+    try {
+      return (await client.query(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** A database that exists here already: of a primary, or restored. */
+  existing(name) {
+    const db = new Database(this, name);
+    this.databases.push(db);
+    return db;
+  }
+
   async connect(database, user) {
     const client = new pg.Client({ host: this.dir, port: this.port, database, user, types: asText });
     client.on('error', () => {}); // a test that stops the server expects this
@@ -128,8 +179,7 @@ export class Cluster {
     const admin = await this.connect('postgres', 'postgres');
     await admin.query(`create database ${name} owner herald_owner`);
     await admin.end();
-    const db = new Database(this, name);
-    this.databases.push(db);
+    const db = this.existing(name);
     if (migrated) await db.migrate();
     return db;
   }
@@ -234,6 +284,12 @@ export class Database {
   async versions(user) {
     const rows = await this.sql('select id::text, version::text from herald.notifications where user_id = $1', [`u-${user}`]);
     return Object.fromEntries(rows.map((row) => [row.id, Number(row.version)]));
+  }
+
+  /** Pids of the relay's backends here, of all its connections or of one name. */
+  async backends(name = 'pgherald %') {
+    const rows = await this.sql('select pid from pg_stat_activity where application_name like $1 and datname = current_database()', [name]);
+    return rows.map((row) => Number(row.pid));
   }
 
   async close() {
