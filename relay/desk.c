@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "clock.h"
+#include "cursor.h"
 #include "log.h"
 #include "memory.h"
 #include "pg_link.h"
@@ -15,7 +16,11 @@
 
 enum {
     SWEEP_MS = 1000,
-    HANG_MS = 15000, /* a sent query without an answer: the connection is given up */
+    HANG_MS = 12000,      /* a sent query without an answer: the connection is given up */
+    PROBE_MS = 4000,      /* an idle connection is asked so often whether it lives, */
+    PROBE_HANG_MS = 6000, /* and has so long for the answer */
+    TROUBLE_MS = 10000,   /* not ready for so long after the database refused something */
+    SAY_MS = 5000,        /* a statement's failure is logged so often */
 };
 
 static const struct {
@@ -39,12 +44,14 @@ static const struct {
                      "select n, kind, id, version, body, xid, rank from herald.relay_resume($1::text[], $2::xid8[], "
                      "$3::xid8[], $4::int[], $5::uuid[], $6::int, $7::int)"},
     [DESK_TIDY] = {"tidy", 0, "select messages, tombstones, expired from herald.relay_tidy()"},
+    [DESK_PROBE] = {"probe", 0, "select 1"},
 };
 
 /* Short waits for locks: rather give the row back to the application than hold it up. */
 static const char session_setup[] =
     "set search_path = pg_catalog; set lock_timeout = '500ms'; set statement_timeout = '10s'; "
-    "set idle_session_timeout = 0; set jit = off; set default_transaction_read_only = off";
+    "set idle_session_timeout = 0; set jit = off; set default_transaction_read_only = off; "
+    "select herald.relay_epoch()";
 
 /* One query, or one step of the set-up. */
 struct entry {
@@ -62,11 +69,17 @@ struct desk {
     struct entry *queue; /* oldest first: sent ones, then the others */
     struct entry *unsent;
     int length;
-    int setup_left;   /* results of the set-up still to come */
     bool ready;       /* the set-up went well */
+    uint32_t epoch;  /* of the history that is read and written here */
     bool has_result;  /* result belongs to the query at the head */
     PGresult *result;
     uint64_t heard_ms; /* last bytes from the database while queries were out */
+    uint64_t trouble_at_ms; /* when a query failed by no fault of its own; 0: none has, or it works again */
+    enum desk_statement troubled;
+    struct {
+        uint64_t said_ms;
+        int unsaid;
+    } failures[DESK_STATEMENTS];
     char why[LINK_WHY_SIZE];
 };
 
@@ -103,13 +116,46 @@ const char *answer_error(const struct answer *answer)
 
 /* ---- the queue ---- */
 
-/* Errors of class 22 (data) quote a client's value, which is no business of the log. */
-static void log_failure(const struct desk_query *query, const PGresult *result, const char *sqlstate)
+/* Errors of class 22 (data) quote a client's value, which is no business of the log. A failure that repeats
+ * itself is counted instead. */
+static void log_failure(struct desk *desk, const struct desk_query *query, const PGresult *result,
+                        const char *sqlstate)
 {
+    uint64_t now_ms = clock_now_ms(), *said_ms = &desk->failures[query->statement].said_ms;
+    int *unsaid = &desk->failures[query->statement].unsaid;
     bool quotes_data = strncmp(sqlstate, "22", 2) == 0;
+    if (*said_ms && now_ms - *said_ms < SAY_MS) {
+        ++*unsaid;
+        return;
+    }
     log_warn("query_failed", LOG_STR("statement", statement_table[query->statement].name),
              LOG_STR("sqlstate", sqlstate),
-             LOG_STR("why", quotes_data ? "bad value" : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
+             LOG_STR("why", quotes_data ? "bad value" : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)),
+             LOG_INT("unsaid", *unsaid));
+    *said_ms = now_ms;
+    *unsaid = 0;
+}
+
+/* Disk full, privileges, schema, read-only: the next query will fail as well. A bad value, a lock or a
+ * time-out is the query's own. */
+static bool is_trouble(const char *sqlstate)
+{
+    static const char *const classes[] = {"25", "3F", "42", "53", "58", "XX"};
+    for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+        if (strncmp(sqlstate, classes[i], 2) == 0)
+            return true;
+    return false;
+}
+
+static void query_failed(struct desk *desk, const struct desk_query *query, const PGresult *result,
+                         const char *sqlstate)
+{
+    log_failure(desk, query, result, sqlstate);
+    if (!is_trouble(sqlstate))
+        return;
+    desk->trouble_at_ms = clock_now_ms();
+    desk->troubled = query->statement;
+    link_explain(result, desk->why);
 }
 
 static void entry_finish(struct desk *desk, struct entry *entry, const PGresult *result)
@@ -120,7 +166,9 @@ static void entry_finish(struct desk *desk, struct entry *entry, const PGresult 
     DL_DELETE(desk->queue, entry);
     desk->length--;
     if (result && answer_error(&answer))
-        log_failure(&entry->query, result, answer_error(&answer));
+        query_failed(desk, &entry->query, result, answer_error(&answer));
+    else if (result && entry->query.statement == desk->troubled)
+        desk->trouble_at_ms = 0;
     entry->query.done(desk->relay, entry->query.session, entry->query.context, result ? &answer : NULL);
     free(entry);
 }
@@ -174,11 +222,27 @@ static void fail_excess(struct desk *desk)
         entry_finish(desk, desk->queue->prev, NULL);
 }
 
+/* What is read must be of the history that the feed tells, and what is written must go there: after a
+ * failover one of the two may still be connected to the old primary. Without a cursor the feed has not begun:
+ * what is read now could be missed later. */
+static bool same_history(struct desk *desk)
+{
+    const struct router *router = &desk->relay->router;
+    if (!router->cursor[0])
+        return false;
+    if (router->now.epoch == desk->epoch) {
+        desk->link.attempts = 0;
+        return true;
+    }
+    if (router->live)
+        link_restart(&desk->link, "connected to another server than the feed");
+    return false;
+}
+
 void desk_flush(struct desk *desk)
 {
     fail_excess(desk);
-    /* Without a cursor the feed has not begun: what is read now could be missed later. */
-    if (!desk->ready || !desk->unsent || !desk->relay->router.cursor[0])
+    if (!desk->ready || !same_history(desk) || !desk->unsent)
         return;
     if (desk->queue == desk->unsent)
         desk->heard_ms = clock_now_ms();
@@ -199,7 +263,6 @@ static void on_up(void *owner)
 {
     struct desk *desk = owner;
     PGconn *conn = desk->link.conn;
-    desk->setup_left = 1; /* the plain query; the statements follow in pipeline mode */
     if (!PQsendQuery(conn, session_setup))
         link_restart(&desk->link, PQerrorMessage(conn));
     else
@@ -223,7 +286,7 @@ static void setup_done(struct desk *desk)
 {
     desk->ready = true;
     desk->why[0] = '\0';
-    desk->link.attempts = 0;
+    desk->trouble_at_ms = 0;
     desk->unsent = desk->queue;
     log_info("desk_ready", LOG_INT("queued", desk->length));
 }
@@ -235,6 +298,8 @@ static bool setup_result(struct desk *desk, PGresult *result)
     bool good = status == PGRES_COMMAND_OK || status == PGRES_PIPELINE_SYNC || status == PGRES_TUPLES_OK;
     if (!good)
         link_restart_for(&desk->link, result);
+    else if (status == PGRES_TUPLES_OK)
+        desk->epoch = cursor_epoch(PQgetvalue(result, 0, 0));
     else if (status == PGRES_PIPELINE_SYNC)
         setup_done(desk);
     PQclear(result);
@@ -301,11 +366,19 @@ static void on_down(void *owner, const char *why)
     }
 }
 
+static void probed(struct relay *relay, uint64_t session, void *context, const struct answer *answer)
+{
+    (void)relay, (void)session, (void)context, (void)answer; /* that there is one is all */
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
     struct desk *desk = timer->data;
     uint64_t now_ms = clock_now_ms();
-    if (desk->queue && desk->queue->sent && now_ms - desk->heard_ms > HANG_MS)
+    if (desk->ready && !desk->queue && !desk->relay->stopping && now_ms - desk->heard_ms > PROBE_MS)
+        desk_submit(desk, &(struct desk_query){.statement = DESK_PROBE, .done = probed});
+    uint64_t limit_ms = desk->queue && desk->queue->query.statement == DESK_PROBE ? PROBE_HANG_MS : HANG_MS;
+    if (desk->queue && desk->queue->sent && now_ms - desk->heard_ms > limit_ms)
         link_restart(&desk->link, "the database does not answer");
     while (desk->queue && !desk->queue->sent && now_ms - desk->queue->queued_ms > DESK_PATIENCE_MS)
         entry_finish(desk, desk->queue, NULL);
@@ -350,7 +423,8 @@ bool desk_idle(const struct desk *desk)
 
 bool desk_ready(const struct desk *desk)
 {
-    return desk->ready;
+    bool troubled = desk->trouble_at_ms && clock_now_ms() - desk->trouble_at_ms < TROUBLE_MS;
+    return desk->ready && !troubled;
 }
 
 const char *desk_why(const struct desk *desk)

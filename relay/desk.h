@@ -30,6 +30,7 @@ enum desk_statement {
     DESK_MARK_ALL_READ, /* user, until time, until xid -> number marked */
     DESK_RESUME,        /* arrays of user, since, after xid, rank, id; rows, bytes -> changes, see resume.c */
     DESK_TIDY,
+    DESK_PROBE,         /* whether it answers */
     DESK_STATEMENTS
 };
 
@@ -51,6 +52,7 @@ void desk_free(struct desk *desk);  /* after that */
 void desk_submit(struct desk *desk, const struct desk_query *query); /* copies the values */
 void desk_flush(struct desk *desk); /* sends what was submitted in this loop turn */
 bool desk_idle(const struct desk *desk); /* every query is answered */
+/* False also for a while after the database has refused something (disk full, privileges). */
 bool desk_ready(const struct desk *desk);
 const char *desk_why(const struct desk *desk); /* why it is not ready */
 
