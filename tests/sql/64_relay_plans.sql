@@ -14,6 +14,22 @@ begin
   return t.visited() - v_before;
 end
 $$;
+-- The transaction so far; a bitmap reads entries without fetching rows.
+create function t.entries() returns bigint language sql as $$
+  select sum(pg_stat_get_xact_tuples_returned(c.oid))::bigint from pg_class c
+  where c.relnamespace = 'herald'::regnamespace and c.relkind in ('r', 'i')
+$$;
+create function t.resume_entries() returns bigint language plpgsql as $$
+declare
+  v_before bigint := t.entries();
+  v_ids uuid[] := array_fill('00000000-0000-0000-0000-000000000000'::uuid, array[2]);
+begin
+  perform * from herald.relay_resume('{user 4,user 8}', '{1,1}', '{0,0}', '{0,0}', v_ids, 500, 1000000);
+  return t.entries() - v_before;
+end
+$$;
+delete from herald.notifications where ctid in (select ctid from herald.notifications where user_id = 'big' limit 10000);
+
 create function t.all_costs(when_ text) returns setof text language plpgsql as $$
 declare
   v_users text[];
@@ -30,11 +46,17 @@ begin
   return next cmp_ok(t.cost(format('select herald.mark_read(''big'', %L::uuid[])', v_ids)), '<=', 400::bigint, when_ || ', mark_read of 100');
   return next cmp_ok(t.cost('select herald.relay_mark_all_read(''user 4'', null, null)'), '<=', 400::bigint, when_ || ', mark all read');
   return next cmp_ok(t.cost('select * from herald.relay_tidy()'), '<=', 60::bigint, when_ || ', tidy');
+  return next cmp_ok(t.resume_entries(), '<=', 1500::bigint, when_ || ', resume, among everybody''s changes and deletions');
 end
 $$;
 select t.all_costs('never analyzed');
 analyze herald.notifications;
+analyze herald.tombstones;
 select t.all_costs('analyzed');
+delete from herald.notifications where user_id <> 'big';
+analyze herald.notifications;
+insert into herald.notifications (user_id, title) select 'user ' || k % 500, 'title ' || k from generate_series(1, 20000) k;
+select cmp_ok(t.resume_entries(), '<=', 1500::bigint, 'analyzed when there was one user, resume');
 vacuum herald.notifications;
 -- A few rows more than the page: pages of the table that vacuum found not quite clean.
 select cmp_ok(t.cost('select * from herald.relay_page(''big'', false, 20, null, null)'), '<=', 30::bigint, 'page of the big user');
