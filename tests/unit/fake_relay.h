@@ -20,7 +20,7 @@
 
 /* ---- the desk ---- */
 
-enum { FAKE_QUERIES = 256, FAKE_ROWS = 32, FAKE_COLUMNS = 7 };
+enum { FAKE_QUERIES = 256, FAKE_ROWS = 50, FAKE_COLUMNS = 7 };
 
 struct answer {
     const char *error; /* SQLSTATE */
