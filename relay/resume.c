@@ -37,6 +37,7 @@ struct replay {
     bool partial; /* a piece was told, more follow when it is written */
     bool afresh;  /* the whole state is told */
     bool missed;  /* held frames had to be dropped: another pass */
+    bool recount; /* an unread_count may have been among what was dropped */
     int count;    /* changes told */
     uint64_t since;             /* this pass tells transactions from here on */
     struct place after;         /* what of them has been told */
@@ -150,6 +151,8 @@ static void tell_resumed(struct session *session)
     struct replay *replay = session->replay;
     cursor_format(replay->covered, cursor);
     session_push_now(session, message_resumed(replay->count, cursor, replay->ref));
+    if (replay->recount)
+        counts_changed(&session->relay->counts, session->user);
     finish(session);
 }
 
@@ -194,6 +197,10 @@ void resume_page_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE
 void resume_page(struct session *session, struct frame *frame)
 {
     struct replay *replay = session->replay;
+    if (!replay->afresh) {
+        resume_hold(session, frame); /* an earlier one had asked for it */
+        return;
+    }
     session_push_now(session, frame);
     if (!replay->missed) {
         finish(session);
@@ -361,6 +368,7 @@ void resume_start(struct session *session, struct text text, const char *ref)
 void resume_behind(struct session *session, struct cursor told)
 {
     struct replay *replay = replay_new(session, "");
+    replay->recount = true;
     if (!router_is_current(&session->relay->router, told)) {
         tell_afresh(session);
         return;
@@ -401,6 +409,7 @@ void resume_hold(struct session *session, struct frame *frame)
     if (frame->passing && !replay->missed && replay->held.head && replay->held.bytes + frame->size > limit) {
         outbox_drop_passing(&replay->held, pool);
         replay->missed = true;
+        replay->recount = true;
     }
     if (frame->passing && replay->missed)
         frame_drop(frame);

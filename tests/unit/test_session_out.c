@@ -310,6 +310,46 @@ START_TEST(a_tab_that_was_behind_is_caught_up_once_its_socket_takes_bytes_again)
 }
 END_TEST
 
+START_TEST(a_tab_that_was_behind_is_told_the_count_as_well)
+{
+    login_up_to(SESSION_OPEN);
+    tab.writes_left = 0;
+    session_push(tab.session, frame_of(9000));
+    counts_changed(&fake_relay.counts, tab.session->user);
+    advance_ms(COUNTS_PERIOD_MS);
+    end_turn();
+    session_push(tab.session, frame_of(9000));
+    ck_assert(tab.session->dirty);
+    answer_count("alice", "5"); /* dropped */
+    tab.writes_left = -1;
+    session_writable(tab.session);
+    end_turn();
+    expect_resumed();
+    advance_ms(COUNTS_PERIOD_MS);
+    end_turn();
+    answer_count("alice", "5");
+    end_turn();
+    expect_json(&tab, "{\"type\":\"unread_count\",\"count\":5,\"cursor\":\"" FAKE_CURSOR "\"}");
+}
+END_TEST
+
+START_TEST(a_first_page_that_comes_late_does_not_end_the_catch_up_that_follows)
+{
+    login_up_to(SESSION_OPEN);
+    resume_afresh(tab.session);
+    resume_forget(tab.session);
+    resume_behind(tab.session, fake_relay.router.now);
+    end_turn();
+    answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]", NULL}}});
+    end_turn();
+    expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+    expect_nothing(&tab);
+    expect_resumed();
+    expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
+                      "\"cursor\":\"" FAKE_CURSOR "\"}");
+}
+END_TEST
+
 START_TEST(a_tab_behind_before_connected_is_connected_first_and_then_caught_up)
 {
     login_up_to(SESSION_JOINED);
@@ -491,6 +531,8 @@ int main(void)
     tcase_add_test(tcase, a_frame_larger_than_the_bound_goes_out_when_nothing_waits);
     tcase_add_test(tcase, a_burst_larger_than_the_bound_is_no_reason_to_drop_for_a_socket_that_takes_it);
     tcase_add_test(tcase, a_tab_that_was_behind_is_caught_up_once_its_socket_takes_bytes_again);
+    tcase_add_test(tcase, a_tab_that_was_behind_is_told_the_count_as_well);
+    tcase_add_test(tcase, a_first_page_that_comes_late_does_not_end_the_catch_up_that_follows);
     tcase_add_test(tcase, a_tab_behind_before_connected_is_connected_first_and_then_caught_up);
     tcase_add_test(tcase, frames_that_wait_go_out_before_the_close_and_nothing_after_it);
     tcase_add_test(tcase, the_close_frame_goes_out_even_when_the_queue_is_full);
