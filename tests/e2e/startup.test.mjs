@@ -210,7 +210,6 @@ describe('startup', () => {
       const path = join(dir, 's');
       for (let i = 0; i < 2; i += 1) {
         const relay = await spawnRelay(db, { HERALD_LISTEN: `unix:${path}` });
-        relay.url = (where = '/api/v1/notifications/ws') => `ws+unix:${path}:${where}`;
         const tab = await eventually('a tab on the socket', () => connect(relay, 'alice').catch(() => null));
         await tab.ping();
         if (i === 0) await relay.kill();

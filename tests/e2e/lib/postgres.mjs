@@ -23,9 +23,12 @@ function isRunning(pid) {
 }
 
 export class Cluster {
-  /** A running cluster with the roles `herald_owner` (owns databases, no superuser), `relay` and `app`. */
-  static async start(settings = {}, { walDir } = {}) {
-    const cluster = new Cluster(settings);
+  /**
+   * A running cluster with the roles `herald_owner` (owns databases, no superuser), `relay` and `app`; at an `end` of a
+   * network it listens there, too.
+   */
+  static async start(settings = {}, { walDir, end } = {}) {
+    const cluster = new Cluster(settings, end);
     await cluster.#initialise(walDir ? ['--waldir', walDir] : []);
     await cluster.boot();
     const admin = await cluster.connect('postgres', 'postgres');
@@ -34,13 +37,14 @@ export class Cluster {
     return cluster;
   }
 
-  constructor(settings = {}) {
+  constructor(settings = {}, end) {
     clusters += 1;
+    this.networkEnd = end;
     this.dir = join(scratch, `pg${clusters}`);
     this.port = 5432;
     this.databases = [];
     this.settings = {
-      listen_addresses: '',
+      listen_addresses: end?.address ?? '',
       unix_socket_directories: this.dir,
       port: this.port,
       max_connections: 200,
@@ -66,7 +70,10 @@ export class Cluster {
       '-D', this.dataDir, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', ...options,
     ], { timeout: 60_000 });
     if (code !== 0) throw new Error(`initdb: ${output}`);
-    writeFileSync(join(this.dataDir, 'pg_hba.conf'), 'local all relay_pw scram-sha-256\nlocal all all trust\nlocal replication postgres trust\n');
+    writeFileSync(join(this.dataDir, 'pg_hba.conf'), [
+      'local all relay_pw scram-sha-256', 'local all all trust', 'local replication postgres trust',
+      'host all all samenet trust', '',
+    ].join('\n'));
   }
 
   async boot() {
@@ -76,7 +83,9 @@ export class Cluster {
       for (let i = 0; i < 100 && existsSync(join(this.dataDir, 'postmaster.pid')); i += 1) blockFor(50);
     });
     // SIGQUIT: an immediate shutdown takes the backends along, SIGKILL would not.
-    this.program = new Program(join(pgBin, 'postgres'), ['-D', this.dataDir, ...options], { killSignal: 'SIGQUIT' });
+    this.program = new Program(join(pgBin, 'postgres'), ['-D', this.dataDir, ...options], {
+      killSignal: 'SIGQUIT', end: this.networkEnd,
+    });
     await eventually('PostgreSQL to accept connections', async () => {
       if (!this.program.running) throw new Error(this.program.output());
       const client = await this.connect('postgres', 'postgres');

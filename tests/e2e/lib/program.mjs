@@ -16,12 +16,13 @@ export function baseEnv() {
 }
 
 export class Program {
-  constructor(command, args = [], { env = {}, cwd = scratch, killSignal = 'SIGKILL' } = {}) {
+  /** Runs as the servers' account, unless at an `end` of a network, whose `nsenter` needs to be root first. */
+  constructor(command, args = [], { env = {}, cwd = scratch, killSignal = 'SIGKILL', user = account, end } = {}) {
     count += 1;
     this.logFile = join(scratch, `${count}-${command.split('/').pop()}.log`);
     const log = openSync(this.logFile, 'a');
-    this.child = spawn(command, args, {
-      ...account,
+    this.child = spawn(...(end ? end.entering(command, args) : [command, args]), {
+      ...(end ? {} : user),
       cwd,
       detached: true,
       env: { ...baseEnv(), ...env },

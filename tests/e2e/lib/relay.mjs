@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
-import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { onExit } from './cleanup.mjs';
 import { pgherald } from './env.mjs';
 import { assertLogLines, assertNoSecrets, CANARY } from './log.mjs';
@@ -39,17 +39,18 @@ export async function startRelay(db, env = {}) {
 }
 
 /** Starts one without waiting, for the tests of what happens at start. */
-export async function spawnRelay(db, env = {}, { port, args = [] } = {}) {
-  const relay = new Relay(db, env, port ?? (await freePort()), args);
+export async function spawnRelay(db, env = {}, { port, args = [], end } = {}) {
+  const relay = new Relay(db, env, port ?? (await freePort()), args, end);
   db.relays.push(relay);
   return relay;
 }
 
 export class Relay {
-  constructor(db, env, port, args) {
+  constructor(db, env, port, args, end) {
     this.db = db;
     this.port = port;
     this.args = args;
+    this.end = end; // of a network
     this.env = {
       HERALD_DATABASE_URL: db.url(),
       HERALD_LISTEN: `127.0.0.1:${port}`,
@@ -67,7 +68,7 @@ export class Relay {
   }
 
   boot() {
-    this.program = new Program(pgherald, ['serve', ...this.args], { env: this.env });
+    this.program = new Program(pgherald, ['serve', ...this.args], { env: this.env, end: this.end });
   }
 
   get pid() {
@@ -82,8 +83,13 @@ export class Relay {
     return this.earlierLogs + this.program.output();
   }
 
+  /** The path of its unix socket, when it listens on one. */
+  get socketPath() {
+    return /^unix:(.*)/.exec(this.env.HERALD_LISTEN)?.[1];
+  }
+
   url(path = PATH) {
-    return `ws://127.0.0.1:${this.port}${path}`;
+    return this.socketPath ? `ws+unix:${this.socketPath}:${path}` : `ws://127.0.0.1:${this.port}${path}`;
   }
 
   /** Pids of its worker processes; none when it has a single process. */
@@ -93,9 +99,30 @@ export class Relay {
 
   /** Resident memory of all its processes, in bytes, shared pages counted once. */
   memory() {
-    return [this.pid, ...this.workers()]
+    return this.#processes()
       .map((pid) => Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024)
       .reduce((a, b) => a + b, 0);
+  }
+
+  /** Memory that it has allocated, in all its processes: of shared pages, a part that depends on who else runs. */
+  heap() {
+    return this.#processes().map((pid) => Number(/^Pss_Anon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024)
+      .reduce((a, b) => a + b, 0);
+  }
+
+  /** File descriptors of all its processes. */
+  descriptors() {
+    return this.#processes().map((pid) => readdirSync(`/proc/${pid}/fd`).length).reduce((a, b) => a + b, 0);
+  }
+
+  /** Processor time of all its processes, in ms; the kernel counts in ticks of 10. */
+  cpu() {
+    return this.#processes().map((pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' '))
+      .reduce((sum, fields) => sum + (Number(fields[11]) + Number(fields[12])) * 10, 0);
+  }
+
+  #processes() {
+    return [this.pid, ...this.workers()];
   }
 
   /** Waits until /readyz is 200: what happens from now on reaches its tabs. */
@@ -121,7 +148,8 @@ export class Relay {
   /** A plain HTTP request; `{status, headers, body}`. */
   get(path, { method = 'GET', headers = {} } = {}) {
     return new Promise((resolve, reject) => {
-      const request = http.request({ host: '127.0.0.1', port: this.port, path, method, headers, agent: false }, (response) => {
+      const { port, socketPath } = this;
+      const request = http.request({ host: '127.0.0.1', port, socketPath, path, method, headers, agent: false }, (response) => {
         let body = '';
         response.setEncoding('utf8');
         response.on('data', (chunk) => (body += chunk));
