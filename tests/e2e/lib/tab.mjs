@@ -70,6 +70,7 @@ export class Tab {
     this.lostAt ??= performance.now();
     if (code >= 4000 && code < 4003) this.#fault(`closed with ${code} "${reason}"`);
     if (this.ended) return this.ended();
+    if (this.away) return;
     this.attempts += 1;
     const pause_ms = this.dice.fraction() * Math.min(PAUSE_MAX_MS, 100 * 2 ** this.attempts);
     this.timer = setTimeout(() => this.#dial(), pause_ms);
@@ -84,6 +85,17 @@ export class Tab {
   /** Lets go of its connection; it comes back by itself. */
   drop() {
     this.socket.terminate();
+  }
+
+  /** The next loss of its connection is not answered before comeBack(). */
+  stayAway() {
+    this.away = true;
+  }
+
+  comeBack() {
+    this.away = false;
+    this.lostAt = performance.now();
+    this.#dial();
   }
 
   /** For good. */

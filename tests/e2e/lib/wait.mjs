@@ -37,3 +37,11 @@ export async function within(timeout_ms, what, promise) {
     clearTimeout(timer);
   }
 }
+
+/** Calls `action` every `period_ms`, on the average, until `signal` is aborted. */
+export async function every(period_ms, signal, action) {
+  for (let next = performance.now(); !signal.aborted; next += period_ms) {
+    action();
+    await sleep(Math.max(0, next + period_ms - performance.now()));
+  }
+}
