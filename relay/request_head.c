@@ -203,6 +203,7 @@ enum request_head_result request_head_parse(const char *bytes, size_t size, stru
         return REQUEST_HEAD_PARTIAL;
     if (!parse_request_line(line, head, &query))
         return REQUEST_HEAD_BAD;
+    head->fields = rest;
     while (take_before(&rest, TEXT("\r\n"), &line)) {
         if (!parse_field(line, head, &authorization))
             return REQUEST_HEAD_BAD;
@@ -212,4 +213,16 @@ enum request_head_result request_head_parse(const char *bytes, size_t size, stru
     if (!take_bearer(authorization, head) && !take_parameter(query, head))
         return REQUEST_HEAD_BAD;
     return REQUEST_HEAD_COMPLETE;
+}
+
+bool request_head_next_field(struct text *rest, struct text name, struct text *value)
+{
+    struct text line, found;
+    while (take_before(rest, TEXT("\r\n"), &line)) {
+        if (!take_before(&line, TEXT(":"), &found) || !equals_ignoring_case(found, name))
+            continue;
+        *value = trimmed(line);
+        return true;
+    }
+    return false;
 }

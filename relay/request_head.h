@@ -17,7 +17,8 @@ enum request_head_result {
 };
 
 struct request_head {
-    struct text path; /* borrowed from the bytes: as it was sent, without the query */
+    struct text path;   /* borrowed from the bytes: as it was sent, without the query */
+    struct text fields; /* borrowed: all field lines, each with its CRLF */
     bool is_get;
     bool wants_upgrade; /* there is an Upgrade field, whatever its value */
     bool shows_token;   /* Authorization: Bearer, else the query parameter token */
@@ -27,5 +28,9 @@ struct request_head {
 
 /* Bytes behind the head are not looked at. How long a head may grow is the caller's to bound. */
 enum request_head_result request_head_parse(const char *bytes, size_t size, struct request_head *head);
+
+/* The value of the next field of this name, in *rest, which begins as head.fields and shrinks; false:
+ * there is none. */
+bool request_head_next_field(struct text *rest, struct text name, struct text *value);
 
 #endif

@@ -234,6 +234,25 @@ START_TEST(a_token_of_the_greatest_length_passes_and_no_longer_one)
 }
 END_TEST
 
+START_TEST(the_fields_of_a_name_are_found_in_their_order)
+{
+    static const char bytes[] = "GET / HTTP/1.1\r\nX-Forwarded-For: 1\r\nHost: X-Forwarded-For: 2\r\n"
+                                "x-forwarded-FOR:\t3, 4 \r\nX-Forwarded-For2: 5\r\nX-Forwarded-For:\r\n\r\n"
+                                "X-Forwarded-For: 6\r\n";
+    static const char *const values[] = {"1", "3, 4", ""};
+    struct request_head head;
+    struct text value;
+    ck_assert_int_eq(request_head_parse(bytes, sizeof(bytes) - 1, &head), REQUEST_HEAD_COMPLETE);
+    struct text rest = head.fields;
+    for (int i = 0; i < LENGTH(values); i++) {
+        ck_assert(request_head_next_field(&rest, TEXT("X-Forwarded-For"), &value));
+        ck_assert_uint_eq(value.size, strlen(values[i]));
+        ck_assert_mem_eq(value.bytes, values[i], value.size);
+    }
+    ck_assert(!request_head_next_field(&rest, TEXT("X-Forwarded-For"), &value));
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("request_head");
@@ -242,5 +261,6 @@ int main(void)
     tcase_add_loop_test(tcase, what_a_request_asks_for_and_the_token_it_shows, 0, LENGTH(requests));
     tcase_add_test(tcase, however_a_good_head_is_cut_it_is_partial_until_it_is_complete);
     tcase_add_loop_test(tcase, a_token_of_the_greatest_length_passes_and_no_longer_one, 0, LENGTH(carriers));
+    tcase_add_test(tcase, the_fields_of_a_name_are_found_in_their_order);
     return run_suite("request_head", tcase);
 }
