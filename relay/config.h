@@ -6,6 +6,8 @@
 #include "jwt_keys.h"
 #include "listen_address.h"
 #include "log.h"
+#include "rate.h"
+#include "trusted_proxies.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,8 +39,10 @@ struct config {
     int max_connections_per_user;
     int max_connections_per_ip;
     int max_message_bytes;
-    int rate_per_s; /* client messages per connection */
-    int rate_burst;
+    struct rate_limit rate_limit;         /* client messages per connection */
+    struct rate_limit user_rate_limit;    /* over all tabs of a user in one process */
+    struct rate_limit auth_failure_limit; /* failed logins from an address, in one process */
+    struct trusted_proxies trusted_proxies;
     int queue_bytes;
     int heartbeat_s;
     int drain_s;

@@ -81,6 +81,13 @@ const struct config_option config_table[] = {
      .reloadable = true,
      .help = "Origins whose pages may connect, separated by spaces or commas, for example "
              "https://app.example.org; * allows all."},
+    {.name = "HERALD_TRUSTED_PROXIES",
+     .type = CONFIG_PROXIES,
+     AT(trusted_proxies),
+     .reloadable = true,
+     .help = "Proxies whose X-Forwarded-For says where their clients are, separated by spaces or commas, for "
+             "example 10.0.0.0/8 2001:db8::/32; unix: whoever connects to a unix socket. From anybody else it "
+             "is not believed."},
     {.name = "HERALD_WORKERS",
      .type = CONFIG_NUMBER,
      AT(workers),
@@ -129,11 +136,26 @@ const struct config_option config_table[] = {
      .help = "Bytes of one message from a client; a larger one closes with 1009."},
     {.name = "HERALD_RATE_LIMIT",
      .type = CONFIG_RATE,
-     AT(rate_per_s),
+     AT(rate_limit),
      .fallback = "20/s:40",
      .max = 100000,
      .reloadable = true,
      .help = "Messages a client may send: per second, and at once. Beyond, an error, then close 4029."},
+    {.name = "HERALD_RATE_LIMIT_PER_USER",
+     .type = CONFIG_RATE,
+     AT(user_rate_limit),
+     .fallback = "100/s:200",
+     .max = 100000,
+     .reloadable = true,
+     .help = "The same for all connections of a user to one worker together."},
+    {.name = "HERALD_AUTH_FAILURES_PER_IP",
+     .type = CONFIG_RATE,
+     AT(auth_failure_limit),
+     .fallback = "10/s:100",
+     .max = 100000,
+     .reloadable = true,
+     .help = "Failed logins from one address to one worker: per second, and at once. Beyond, tokens from "
+             "there are refused without being looked at, with 4029 or HTTP 429."},
     {.name = "HERALD_QUEUE_BYTES",
      .type = CONFIG_NUMBER,
      AT(queue_bytes),
@@ -223,8 +245,12 @@ void config_describe_allowed(const struct config_option *option, char *out, size
         snprintf(out, size, "yes or no");
         break;
     case CONFIG_RATE:
-        snprintf(out, size, "messages per second and burst, each from 1 to %d, for example 20/s:40",
-                 option->max);
+        snprintf(out, size, "so many per second and so many at once, each from 1 to %d, for example %s",
+                 option->max, option->fallback);
+        break;
+    case CONFIG_PROXIES:
+        snprintf(out, size, "addresses, blocks of them (10.0.0.0/8) and the word unix, at most %d",
+                 TRUSTED_PROXIES_MAX);
         break;
     }
 }

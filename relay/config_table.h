@@ -14,7 +14,8 @@ enum config_type {
     CONFIG_NUMBER,       /* int, min to max */
     CONFIG_WORD,         /* enum: index in words */
     CONFIG_SWITCH,       /* bool: no or yes */
-    CONFIG_RATE          /* rate_per_s and rate_burst: N/s:BURST, both 1 to max */
+    CONFIG_RATE,         /* struct rate_limit: N/s:BURST, both 1 to max */
+    CONFIG_PROXIES       /* struct trusted_proxies */
 };
 
 struct config_option {
@@ -38,7 +39,7 @@ extern const size_t config_table_size;
 /* What may be written, as in "must be …". */
 void config_describe_allowed(const struct config_option *option, char *out, size_t size);
 
-/* Puts a value into its member; false, and cfg unchanged but for a rate, if it is not allowed. Then
+/* Puts a value into its member; false, and cfg unchanged, if it is not allowed. Then
  * *why may have been pointed at a more exact text than config_describe_allowed() gives (static). */
 bool config_value_set(struct config *cfg, const struct config_option *option, const char *value,
                       const char **why);

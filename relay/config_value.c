@@ -24,9 +24,13 @@ static bool is_text_type(enum config_type type)
            type == CONFIG_ORIGINS;
 }
 
-/* Bytes of a member that is neither text nor a rate. */
+/* Bytes of a member that is no text. */
 static size_t plain_size(enum config_type type)
 {
+    if (type == CONFIG_RATE)
+        return sizeof(struct rate_limit);
+    if (type == CONFIG_PROXIES)
+        return sizeof(struct trusted_proxies);
     return type == CONFIG_SWITCH ? sizeof(bool) : sizeof(int);
 }
 
@@ -75,12 +79,25 @@ static bool set_switch(struct config *cfg, const struct config_option *option, c
 static bool set_rate(struct config *cfg, const struct config_option *option, const char *value)
 {
     static const char unit[] = "/s:";
+    struct rate_limit limit;
     const char *middle = strstr(value, unit);
     if (!middle)
         return false;
     const char *burst = middle + strlen(unit);
-    return parse_number(value, (size_t)(middle - value), 1, option->max, &cfg->rate_per_s) &&
-           parse_number(burst, strlen(burst), 1, option->max, &cfg->rate_burst);
+    if (!parse_number(value, (size_t)(middle - value), 1, option->max, &limit.per_s) ||
+        !parse_number(burst, strlen(burst), 1, option->max, &limit.burst))
+        return false;
+    memcpy(member(cfg, option), &limit, sizeof limit);
+    return true;
+}
+
+static bool set_proxies(struct config *cfg, const struct config_option *option, const char *value)
+{
+    struct trusted_proxies proxies;
+    if (!trusted_proxies_parse(value, &proxies))
+        return false;
+    memcpy(member(cfg, option), &proxies, sizeof proxies);
+    return true;
 }
 
 static void replace_text(struct config *cfg, const struct config_option *option, const char *value)
@@ -154,6 +171,8 @@ bool config_value_set(struct config *cfg, const struct config_option *option, co
         return set_switch(cfg, option, value);
     case CONFIG_RATE:
         return set_rate(cfg, option, value);
+    case CONFIG_PROXIES:
+        return set_proxies(cfg, option, value);
     case CONFIG_ORIGINS:
         return set_origins(cfg, option, value);
     case CONFIG_LISTEN:
@@ -182,6 +201,7 @@ char *config_value_text(const struct config *cfg, const struct config_option *op
 {
     char small[32] = "";
     const char *text;
+    struct rate_limit limit;
     bool yes;
     switch (option->type) {
     case CONFIG_NUMBER:
@@ -193,8 +213,11 @@ char *config_value_text(const struct config *cfg, const struct config_option *op
         memcpy(&yes, member(cfg, option), sizeof yes);
         return memory_copy_text(yes ? "yes" : "no");
     case CONFIG_RATE:
-        snprintf(small, sizeof small, "%d/s:%d", cfg->rate_per_s, cfg->rate_burst);
+        memcpy(&limit, member(cfg, option), sizeof limit);
+        snprintf(small, sizeof small, "%d/s:%d", limit.per_s, limit.burst);
         break;
+    case CONFIG_PROXIES:
+        return trusted_proxies_text(member(cfg, option));
     default:
         memcpy(&text, member(cfg, option), sizeof text);
         if (!text)
@@ -206,8 +229,6 @@ char *config_value_text(const struct config *cfg, const struct config_option *op
 
 bool config_value_equal(const struct config *a, const struct config *b, const struct config_option *option)
 {
-    if (option->type == CONFIG_RATE)
-        return a->rate_per_s == b->rate_per_s && a->rate_burst == b->rate_burst;
     if (!is_text_type(option->type))
         return memcmp(member(a, option), member(b, option), plain_size(option->type)) == 0;
     const char *x = *text_member(a, option);
@@ -221,11 +242,6 @@ void config_value_move(struct config *live, struct config *fresh, const struct c
         char *old = *text_member(live, option);
         *text_member(live, option) = *text_member(fresh, option);
         *text_member(fresh, option) = old;
-        return;
-    }
-    if (option->type == CONFIG_RATE) {
-        live->rate_per_s = fresh->rate_per_s;
-        live->rate_burst = fresh->rate_burst;
         return;
     }
     memcpy(member(live, option), member(fresh, option), plain_size(option->type));

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "desk.h"
+#include "forwarded.h"
 #include "log.h"
 #include "login.h"
 #include "memory.h"
@@ -24,24 +25,9 @@ enum {
     LOOK_MAX_MS = 1000,
     LEAVE_MS = 2000, /* for the peer to read its refusal */
     LEAVE_MAX_BYTES = 262144,
-    /* Beyond HERALD_MAX_CONNECTIONS: a full relay still tells its health, and tells others that it is full.
-     */
+    /* Beyond HERALD_MAX_CONNECTIONS, and beyond those of an address: so many are still told why, each in
+     * its own way, and the relay's health. Further ones cost an answer that needs no request. */
     SPARE_VISITORS = 64,
-};
-
-enum refusal { BAD_REQUEST, FORBIDDEN, NOT_FOUND, TOO_LATE, TOO_LARGE, UNAVAILABLE };
-
-static const struct {
-    int status;
-    const char *phrase;
-    const char *fields;
-} refusal_table[] = {
-    [BAD_REQUEST] = {400, "Bad Request", ""},
-    [FORBIDDEN] = {403, "Forbidden", ""},
-    [NOT_FOUND] = {404, "Not Found", ""},
-    [TOO_LATE] = {408, "Request Timeout", ""},
-    [TOO_LARGE] = {431, "Request Header Fields Too Large", ""},
-    [UNAVAILABLE] = {503, "Service Unavailable", "Retry-After: 1\r\n"},
 };
 
 enum visitor_state { VISITOR_READING, VISITOR_ASKING, VISITOR_LEAVING };
@@ -50,6 +36,9 @@ struct visitor {
     uint64_t id;
     struct doorman *doorman;
     int fd;
+    struct net_address address; /* of its socket's peer */
+    struct net_address client;  /* the same, or what a trusted proxy says of it */
+    struct peer *peer;          /* it is counted there; NULL for a proxy that says nothing yet */
     enum visitor_state state;
     uint64_t deadline_ms; /* of READING */
     uint64_t look_ms;     /* until the next look at half a head */
@@ -93,10 +82,21 @@ static void handle_closed(uv_handle_t *handle)
         free(visitor);
 }
 
+/* Its connection counts there from now on; NULL: nowhere. */
+static void count_under(struct visitor *visitor, const struct net_address *address)
+{
+    struct relay *relay = visitor->doorman->relay;
+    struct rate_limit failures = relay->config->auth_failure_limit;
+    peers_leave(&relay->sessions.peers, visitor->peer, clock_now_ms(), failures);
+    visitor->peer =
+        address ? peers_enter(&relay->sessions.peers, *address, clock_now_ms(), failures) : NULL;
+}
+
 /* The visitor is gone; its socket is the caller's, and nobody watches it any more. */
 static int release(struct visitor *visitor)
 {
     int fd = visitor->fd;
+    count_under(visitor, NULL);
     HASH_DEL(visitor->doorman->visitors, visitor);
     visitor->doorman->count--;
     visitor->fd = -1;
@@ -113,13 +113,14 @@ static void drop(struct visitor *visitor)
 static void pass_on(struct visitor *visitor)
 {
     struct doorman *doorman = visitor->doorman;
-    doorman->pass(doorman->owner, release(visitor));
+    struct net_address address = visitor->address;
+    doorman->pass(doorman->owner, release(visitor), address);
 }
 
 /* ---- refusals ---- */
 
 /* One complete response, the last on this socket. False: it is broken, or full before anything was sent. */
-static bool answer(int fd, enum refusal refusal, const char *reason)
+static bool answer(struct relay *relay, int fd, enum refusal refusal, const char *reason)
 {
     char text[512];
     int size = snprintf(text, sizeof(text),
@@ -129,23 +130,28 @@ static bool answer(int fd, enum refusal refusal, const char *reason)
                         "Cache-Control: no-store\r\n"
                         "X-Content-Type-Options: nosniff\r\n"
                         "%sConnection: close\r\n\r\n%s\n",
-                        refusal_table[refusal].status, refusal_table[refusal].phrase, strlen(reason) + 1,
-                        refusal_table[refusal].fields, reason);
-    log_info("handshake_refused", LOG_INT("status", refusal_table[refusal].status),
-             LOG_STR("reason", reason));
+                        refusal_status(refusal), refusal_phrase(refusal), strlen(reason) + 1,
+                        refusal_fields(refusal), reason);
+    relay->counters.handshakes_refused[refusal]++;
+    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)), LOG_STR("reason", reason));
     return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && shutdown(fd, SHUT_WR) == 0;
 }
 
 /* Bytes of the request that nobody has read would make close() reset the connection, and the answer
  * be lost with it. So they are read and thrown away, within bounds, until the peer closes too. */
-static void refuse(struct visitor *visitor, enum refusal refusal, const char *reason)
+static void refuse_because(struct visitor *visitor, enum refusal refusal, const char *reason)
 {
-    if (!answer(visitor->fd, refusal, reason)) {
+    if (!answer(visitor->doorman->relay, visitor->fd, refusal, reason)) {
         drop(visitor);
         return;
     }
     visitor->state = VISITOR_LEAVING;
     watch(visitor, UV_READABLE, LEAVE_MS);
+}
+
+static void refuse(struct visitor *visitor, enum refusal refusal)
+{
+    refuse_because(visitor, refusal, refusal_reason(refusal));
 }
 
 static void see_off(struct visitor *visitor)
@@ -160,9 +166,9 @@ static void see_off(struct visitor *visitor)
 }
 
 /* There is not even room to wait in: it is told so as well as can be done at once. */
-static void turn_away(struct doorman *doorman, int fd)
+static void turn_away(struct doorman *doorman, int fd, enum refusal refusal)
 {
-    if (answer(fd, UNAVAILABLE, end_reason_text(END_CAPACITY)))
+    if (answer(doorman->relay, fd, refusal, refusal_reason(refusal)))
         (void)recv(fd, doorman->bytes, HEAD_MAX_BYTES, 0);
     close(fd);
 }
@@ -171,21 +177,22 @@ static void turn_away(struct doorman *doorman, int fd)
 
 static void resolved(struct relay *relay, uint64_t id, void *context, const struct answer *found)
 {
-    (void)relay;
     const struct doorman *doorman = context;
     struct visitor *visitor = NULL;
     HASH_FIND(hh, doorman->visitors, &id, sizeof(id), visitor);
     if (!visitor || visitor->state != VISITOR_ASKING)
         return;
     if (!found || answer_error(found)) {
-        refuse(visitor, UNAVAILABLE, end_reason_text(END_UNAVAILABLE));
+        refuse(visitor, REFUSAL_UNAVAILABLE);
         return;
     }
     bool known = answer_rows(found) == 1 && answer_text(found, 0, 0).size > 0;
-    if (known)
+    if (known) {
         pass_on(visitor);
-    else
-        refuse(visitor, FORBIDDEN, end_reason_text(END_NO_USER));
+        return;
+    }
+    login_failed(relay, visitor->client, LOGIN_UNKNOWN_USER);
+    refuse(visitor, REFUSAL_NO_USER);
 }
 
 /* The desk answers in the end, be it that the database is away; so there is no deadline here. */
@@ -201,12 +208,28 @@ static void ask(struct visitor *visitor, const struct auth_claims *claims)
                                                            .done = resolved});
 }
 
+/* Where the request comes from, as its last proxy that is trusted says. */
+static void find_client(struct visitor *visitor, const struct request_head *head)
+{
+    const struct trusted_proxies *proxies = &visitor->doorman->relay->config->trusted_proxies;
+    struct net_address client = {0};
+    struct text rest = head->fields, value;
+    if (!trusted_proxies_have(proxies, visitor->address))
+        return;
+    while (request_head_next_field(&rest, TEXT("X-Forwarded-For"), &value))
+        forwarded_read(proxies, value, &client);
+    if (!net_address_is_none(client))
+        visitor->client = client;
+    count_under(visitor, &visitor->client);
+}
+
 static void check_token(struct visitor *visitor, struct text token)
 {
     struct auth_claims claims;
     enum auth_result result = login_verify(visitor->doorman->relay, token, &claims);
     if (result != AUTH_OK) {
-        refuse(visitor, FORBIDDEN, auth_reason(result));
+        login_failed(visitor->doorman->relay, visitor->client, (int)result);
+        refuse_because(visitor, REFUSAL_TOKEN, auth_reason(result));
         return;
     }
     ask(visitor, &claims);
@@ -215,21 +238,32 @@ static void check_token(struct visitor *visitor, struct text token)
 
 /* Paths are compared as they were sent: libwebsockets takes more spellings for the endpoint, and
  * whoever uses one must not get around the check. */
-static void check_head(struct visitor *visitor, const struct request_head *head)
+static void check_upgrade(struct visitor *visitor, const struct request_head *head)
 {
-    const struct doorman *doorman = visitor->doorman;
-    struct text endpoint = text_of(doorman->endpoint);
-    if (!head->wants_upgrade)
-        pass_on(visitor);
-    else if (!head->is_get || head->path.size != endpoint.size ||
-             memcmp(head->path.bytes, endpoint.bytes, endpoint.size) != 0)
-        refuse(visitor, NOT_FOUND, "not found");
+    const struct relay *relay = visitor->doorman->relay;
+    struct text endpoint = text_of(visitor->doorman->endpoint);
+    find_client(visitor, head);
+    if (!head->is_get || head->path.size != endpoint.size ||
+        memcmp(head->path.bytes, endpoint.bytes, endpoint.size) != 0)
+        refuse(visitor, REFUSAL_NOT_FOUND);
     else if (!head->shows_token)
-        refuse(visitor, FORBIDDEN, end_reason_text(END_NO_TOKEN));
-    else if (doorman->relay->sessions.count >= doorman->relay->config->max_connections)
-        refuse(visitor, UNAVAILABLE, end_reason_text(END_CAPACITY));
+        refuse(visitor, REFUSAL_NO_TOKEN);
+    else if (relay->sessions.count >= sessions_allowed(relay))
+        refuse(visitor, REFUSAL_CAPACITY);
+    else if (visitor->peer && visitor->peer->count > relay->config->max_connections_per_ip)
+        refuse(visitor, REFUSAL_ADDRESS_FULL);
+    else if (login_wait_ms(relay, visitor->client))
+        refuse(visitor, REFUSAL_AUTH_FAILURES);
     else
         check_token(visitor, (struct text){head->token, head->token_size});
+}
+
+static void check_head(struct visitor *visitor, const struct request_head *head)
+{
+    if (head->wants_upgrade && visitor->doorman->relay->config->auth_reject == AUTH_REJECT_HTTP)
+        check_upgrade(visitor, head);
+    else
+        pass_on(visitor);
 }
 
 /* ---- looking ---- */
@@ -240,7 +274,7 @@ static void look_later(struct visitor *visitor)
 {
     uint64_t now_ms = clock_now_ms();
     if (now_ms >= visitor->deadline_ms) {
-        refuse(visitor, TOO_LATE, "no request in time");
+        refuse(visitor, REFUSAL_TOO_LATE);
         return;
     }
     uint64_t left_ms = visitor->deadline_ms - now_ms;
@@ -257,13 +291,13 @@ static void read_head(struct visitor *visitor, size_t size, bool ended)
         check_head(visitor, &head);
         return;
     case REQUEST_HEAD_BAD:
-        refuse(visitor, BAD_REQUEST, "bad request");
+        refuse(visitor, REFUSAL_BAD_REQUEST);
         return;
     case REQUEST_HEAD_PARTIAL:
         break;
     }
     if (size == HEAD_MAX_BYTES)
-        refuse(visitor, TOO_LARGE, "request head too large");
+        refuse(visitor, REFUSAL_TOO_LARGE);
     else if (ended)
         drop(visitor);
     else
@@ -304,11 +338,17 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- the doorman ---- */
 
-void doorman_take(struct doorman *doorman, int fd)
+void doorman_take(struct doorman *doorman, int fd, struct net_address address)
 {
-    const struct relay *relay = doorman->relay;
-    if (doorman->count >= relay->config->max_connections + SPARE_VISITORS - relay->sessions.count) {
-        turn_away(doorman, fd);
+    struct relay *relay = doorman->relay;
+    const struct config *config = relay->config;
+    bool is_proxy = trusted_proxies_have(&config->trusted_proxies, address);
+    if (doorman->count >= sessions_allowed(relay) + SPARE_VISITORS - relay->sessions.count) {
+        turn_away(doorman, fd, REFUSAL_CAPACITY);
+        return;
+    }
+    if (!is_proxy && peers_count(&relay->sessions.peers, address) >= config->max_connections_per_ip + SPARE_VISITORS) {
+        turn_away(doorman, fd, REFUSAL_ADDRESS_FULL);
         return;
     }
     struct visitor *visitor = memory_zero(sizeof(*visitor));
@@ -322,12 +362,15 @@ void doorman_take(struct doorman *doorman, int fd)
     visitor->id = ++doorman->last_id;
     visitor->doorman = doorman;
     visitor->fd = fd;
+    visitor->address = visitor->client = address;
     visitor->deadline_ms = clock_now_ms() + HEAD_MS;
     visitor->look_ms = LOOK_MIN_MS;
     visitor->poll.data = visitor->timer.data = visitor;
     visitor->handles = 2;
     HASH_ADD(hh, doorman->visitors, id, sizeof(visitor->id), visitor);
     doorman->count++;
+    if (!is_proxy)
+        count_under(visitor, &address);
     watch(visitor, UV_READABLE, HEAD_MS);
 }
 

@@ -12,7 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "doorman.h"
+#include "forwarded.h"
 #include "http.h"
 #include "log.h"
 #include "login.h"
@@ -24,6 +26,7 @@
 
 enum {
     ACCEPT_BATCH = 64,
+    COMPLAIN_EVERY_MS = 10000,
     HANDSHAKE_SECONDS = 10,
     HEADER_BYTES = 16384,
     RX_BYTES = 512,       /* per connection; longer messages come in pieces */
@@ -36,7 +39,10 @@ struct front {
     struct lws_vhost *vhost;
     struct lws *listener;
     struct doorman *doorman;
+    struct net_address *addresses; /* of the peers of the sockets that libwebsockets has, by descriptor */
+    int address_room;
     int listen_fd; /* a duplicate of the caller's; -1 when no longer accepting */
+    uint64_t complain_ms; /* not before: the next line about too few file descriptors */
     int spare_fd;  /* given up for a moment when the process has no other left */
 };
 
@@ -84,7 +90,11 @@ const struct door front_door = {door_write, door_busy, door_want_write, door_kil
 
 static void give_up_one(struct front *front)
 {
-    log_error("out_of_file_descriptors", LOG_INT("sessions", front->relay->sessions.count));
+    front->relay->counters.sockets_dropped[DROPPED_OUT_OF_FILES]++;
+    if (clock_now_ms() >= front->complain_ms) { /* each of thousands would be a line */
+        log_error("out_of_file_descriptors", LOG_INT("sessions", front->relay->sessions.count));
+        front->complain_ms = clock_now_ms() + COMPLAIN_EVERY_MS;
+    }
     close(front->spare_fd);
     int fd = accept4(front->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
@@ -92,22 +102,32 @@ static void give_up_one(struct front *front)
     front->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static void remember_address(struct front *front, int fd, struct net_address address)
+{
+    if (fd >= front->address_room) {
+        front->address_room = fd * 2 + 64;
+        front->addresses =
+            memory_resize(front->addresses, (size_t)front->address_room * sizeof(*front->addresses));
+    }
+    front->addresses[fd] = address;
+}
+
 /* From here on the socket is libwebsockets'. */
-static void adopt(void *owner, int fd)
+static void adopt(void *owner, int fd, struct net_address address)
 {
     struct front *front = owner;
+    remember_address(front, fd, address);
     lws_adopt_socket_vhost(front->vhost, fd);
 }
 
 static void accept_batch(struct front *front)
 {
     for (int i = 0; i < ACCEPT_BATCH && front->listen_fd >= 0; i++) {
-        int fd = accept4(front->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage name;
+        socklen_t size = sizeof(name);
+        int fd = accept4(front->listen_fd, (struct sockaddr *)&name, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            if (front->relay->config->auth_reject == AUTH_REJECT_HTTP)
-                doorman_take(front->doorman, fd);
-            else
-                adopt(front, fd);
+            doorman_take(front->doorman, fd, net_address_from_socket((struct sockaddr *)&name, size));
             continue;
         }
         if (errno == EMFILE || errno == ENFILE)
@@ -175,28 +195,31 @@ static bool is_websocket(struct lws *wsi)
            !has_body(wsi);
 }
 
-static unsigned refuse_handshake(struct lws *wsi)
+/* REFUSALS: not at all. */
+static enum refusal refuse_handshake(struct lws *wsi)
 {
     const struct config *config = front_of(wsi)->relay->config;
     char value[512], host[256];
     if (strcmp(header(wsi, WSI_TOKEN_GET_URI, value, sizeof(value)), ENDPOINT) != 0)
-        return HTTP_STATUS_NOT_FOUND;
+        return REFUSAL_NOT_FOUND;
     if (!is_websocket(wsi))
-        return HTTP_STATUS_BAD_REQUEST;
+        return REFUSAL_NOT_WEBSOCKET;
     header(wsi, WSI_TOKEN_HOST, host, sizeof(host));
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) &&
         !origin_allowed(config->allowed_origins, header(wsi, WSI_TOKEN_ORIGIN, value, sizeof(value)), host))
-        return HTTP_STATUS_FORBIDDEN;
-    return 0;
+        return REFUSAL_ORIGIN;
+    return REFUSALS;
 }
 
 static int check_handshake(struct lws *wsi)
 {
-    unsigned status = refuse_handshake(wsi);
-    if (!status)
+    enum refusal refusal = refuse_handshake(wsi);
+    if (refusal == REFUSALS)
         return 0;
-    log_info("handshake_refused", LOG_INT("status", status));
-    lws_return_http_status(wsi, status, NULL);
+    front_of(wsi)->relay->counters.handshakes_refused[refusal]++;
+    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)),
+             LOG_STR("reason", refusal_reason(refusal)));
+    lws_return_http_status(wsi, (unsigned)refusal_status(refusal), NULL);
     return 1;
 }
 
@@ -206,14 +229,23 @@ static struct text handshake_cursor(struct lws *wsi, char *buffer, size_t size)
     return text_of(lws_get_urlarg_by_name(wsi, "cursor=", buffer, (int)size));
 }
 
+/* The address of the client: the peer's, or what a trusted proxy says of it. */
+static struct net_address handshake_client(struct lws *wsi)
+{
+    char value[HEADER_BYTES];
+    const struct front *front = front_of(wsi);
+    const struct trusted_proxies *proxies = &front->relay->config->trusted_proxies;
+    struct net_address peer = front->addresses[lws_get_socket_fd(wsi)], client = {0};
+    if (trusted_proxies_have(proxies, peer)) /* libwebsockets joins several fields with commas */
+        forwarded_read(proxies, text_of(header(wsi, WSI_TOKEN_X_FORWARDED_FOR, value, sizeof(value))), &client);
+    return net_address_is_none(client) ? peer : client;
+}
+
 static void established(struct lws *wsi)
 {
     char cursor[128];
     char buffer[AUTH_TOKEN_MAX_BYTES + 16];
-    char address[64] = "";
-    if (strncmp(front_of(wsi)->relay->config->listen, "unix:", 5) != 0)
-        lws_get_peer_simple(wsi, address, sizeof(address));
-    struct session *session = session_open(front_of(wsi)->relay, wsi, address);
+    struct session *session = session_open(front_of(wsi)->relay, wsi, handshake_client(wsi));
     lws_set_opaque_user_data(wsi, session);
     struct text token = handshake_token(wsi, buffer, sizeof(buffer));
     bool given = token.size || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
@@ -366,5 +398,6 @@ void front_free(struct front *front)
     lws_context_destroy(front->context); /* the second half, once its handles are closed */
     doorman_free(front->doorman);
     close(front->spare_fd);
+    free(front->addresses);
     free(front);
 }

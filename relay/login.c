@@ -42,6 +42,42 @@ enum auth_result login_verify(const struct relay *relay, struct text token, stru
     return auth_verify(relay->keys, &rules, token.bytes, token.size, clock_wall_s(), claims);
 }
 
+int64_t login_wait_ms(const struct relay *relay, struct net_address address)
+{
+    return peers_login_wait_ms(&relay->sessions.peers, address, clock_now_ms(),
+                               relay->config->auth_failure_limit);
+}
+
+void login_failed(struct relay *relay, struct net_address address, int result)
+{
+    relay->counters.logins[result]++;
+    peers_login_failed(&relay->sessions.peers, address, clock_now_ms(), relay->config->auth_failure_limit);
+}
+
+const char *login_result_word(int result)
+{
+    if (result == LOGIN_UNKNOWN_USER)
+        return "unknown_user";
+    return result == LOGIN_OTHER_USER ? "other_user" : auth_log_word((enum auth_result)result);
+}
+
+static struct net_address address_of(const struct session *session)
+{
+    return session->peer ? session->peer->address : (struct net_address){0};
+}
+
+/* A session that is open already is not ended for what others of its address do. */
+static void refuse_unread(struct session *session, int64_t wait_ms, const char *ref)
+{
+    const char *why = end_reason_text(END_AUTH_FAILURES);
+    if (session->state == SESSION_WAITING) {
+        session_end(session, END_AUTH_FAILURES);
+        return;
+    }
+    session->relay->counters.messages_limited[LIMITED_BY_ADDRESS]++;
+    session_push(session, message_error("rate_limited", why, wait_ms, ref));
+}
+
 static void forget(struct session *session)
 {
     free(session->login);
@@ -61,6 +97,8 @@ static void enter(struct session *session, struct text user_id)
         memcpy(session->login->cursor, relay->router.cursor, CURSOR_TEXT_SIZE);
     session->told = relay->router.now;
     struct user *user = router_join(&relay->router, session, user_id);
+    if (user->tab_count == 1)
+        rate_start(&user->rate, clock_now_ms(), relay->config->user_rate_limit);
     session_set_state(session, SESSION_JOINED);
     counts_want_login(&relay->counts, user);
 }
@@ -70,6 +108,7 @@ static void renew(struct session *session, struct text user_id)
 {
     const struct user *user = session->user;
     if (user->id_size != user_id.size || memcmp(user->id, user_id.bytes, user_id.size) != 0) {
+        login_failed(session->relay, address_of(session), LOGIN_OTHER_USER);
         session_end(session, END_TOKEN_OTHER_USER);
         return;
     }
@@ -100,12 +139,14 @@ static void resolved(struct relay *relay, uint64_t id, void *context, const stru
         return;
     }
     struct text user_id = answer_rows(answer) == 1 ? answer_text(answer, 0, 0) : (struct text){0};
-    if (!user_id.bytes || !user_id.size)
+    if (!user_id.bytes || !user_id.size) {
+        login_failed(relay, address_of(session), LOGIN_UNKNOWN_USER);
         session_end(session, END_NO_USER);
-    else if (session->state == SESSION_OPEN)
+    } else if (session->state == SESSION_OPEN) {
         renew(session, user_id);
-    else
+    } else {
         enter(session, user_id);
+    }
 }
 
 void login_start(struct session *session, struct text token, struct text cursor, const char *ref)
@@ -115,9 +156,15 @@ void login_start(struct session *session, struct text token, struct text cursor,
         session_push(session, message_error("bad_message", "an authentication is under way", 0, ref));
         return;
     }
+    int64_t wait_ms = login_wait_ms(relay, address_of(session));
+    if (wait_ms) {
+        refuse_unread(session, wait_ms, ref);
+        return;
+    }
     struct auth_claims claims;
     enum auth_result result = login_verify(relay, token, &claims);
     if (result != AUTH_OK) {
+        login_failed(relay, address_of(session), (int)result);
         session_end(session, reason_of(result));
         return;
     }
@@ -156,6 +203,7 @@ void login_finish(struct session *session, int64_t unread_count)
     session_set_state(session, SESSION_OPEN);
     session_set_expiry(session, login->expires_s);
     session->login = NULL;
+    session->relay->counters.logins[AUTH_OK]++;
     log_info("session_open", LOG_INT("session", session->id), LOG_STR("user", session->user->id),
              LOG_INT("tabs", session->user->tab_count));
 

@@ -9,6 +9,13 @@
 #include "cursor.h"
 #include "session.h"
 
+/* How a login ended: an enum auth_result, or one of these. */
+enum {
+    LOGIN_UNKNOWN_USER = AUTH_REFUSED + 1,
+    LOGIN_OTHER_USER, /* a new token for an open session */
+    LOGIN_RESULTS
+};
+
 /* What a login remembers until it is done. */
 struct login {
     int64_t expires_s;
@@ -20,6 +27,10 @@ struct login {
 
 /* Verifies a token as the configuration says; AUTH_OK fills *claims. */
 enum auth_result login_verify(const struct relay *relay, struct text token, struct auth_claims *claims);
+/* How long no login from this address is tried, because too many failed; 0: now. */
+int64_t login_wait_ms(const struct relay *relay, struct net_address address);
+void login_failed(struct relay *relay, struct net_address address, int result);
+const char *login_result_word(int result); /* for its counter */
 /* cursor is empty when the client has none; ref is JSON text or "". The session is WAITING or OPEN. */
 void login_start(struct session *session, struct text token, struct text cursor, const char *ref);
 /* Nothing is known of what it missed since it was registered: behind `connected` it is told its whole state. */

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "counters.h"
 #include "counts.h"
 #include "drain.h"
 #include "inbox.h"
@@ -27,6 +28,7 @@ struct relay {
     struct marks marks;
     struct resumes resumes;
     struct drain drain;
+    struct counters counters;
     int sharing; /* workers that share the limit of connections; 1: this process alone */
     bool stopping;
 };

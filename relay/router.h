@@ -9,6 +9,7 @@
 
 #include "change.h"
 #include "cursor.h"
+#include "rate.h"
 
 struct session;
 
@@ -19,6 +20,7 @@ struct user {
     bool count_wanted;  /* on the list of counts.c */
     bool count_changed; /* because its rows changed, not only for a login */
     struct user *count_prev, *count_next;
+    struct rate rate;   /* of its messages, over all tabs */
     unsigned deletions; /* told so far: a page read before one must not be told after it */
     UT_hash_handle hh;
     size_t id_size;

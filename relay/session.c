@@ -28,6 +28,7 @@ static const struct {
     [END_TOO_LARGE] = {1009, "message too large", "message_too_large"},
     [END_CAPACITY] = {1013, "at capacity", "at_capacity"},
     [END_ADDRESS_FULL] = {4029, "too many connections from this address", "address_full"},
+    [END_AUTH_FAILURES] = {4029, "too many failed logins from this address", "auth_failures"},
     [END_UNAVAILABLE] = {1013, "database unavailable", "database_unavailable"},
     [END_NO_TOKEN] = {4000, "authenticate first", "no_token"},
     [END_LOGIN_DEADLINE] = {4000, "no token in time", "login_deadline"},
@@ -42,6 +43,7 @@ static const struct {
     [END_TOKEN_OTHER_USER] = {4001, "token of another user", "token_other_user"},
     [END_DISCONNECTED] = {4002, "disconnected by the application", "disconnected"},
     [END_RATE] = {4029, "too many messages", "rate_limit"},
+    [END_USER_RATE] = {4029, "too many messages of this user", "user_rate_limit"},
     [END_TOO_MANY_TABS] = {4029, "too many connections of this user", "too_many_tabs"},
     [END_UNRESPONSIVE] = {1001, "no answer to pings", "unresponsive"},
     [END_STALLED] = {1001, "nothing was taken", "stalled"},
@@ -55,6 +57,11 @@ int end_reason_code(enum end_reason reason)
 const char *end_reason_text(enum end_reason reason)
 {
     return end_table[reason].text;
+}
+
+const char *end_reason_word(int reason)
+{
+    return end_table[reason].word;
 }
 
 /* Messages read but not handled: a sequence of (size, bytes); the last one may
@@ -91,6 +98,7 @@ void sessions_start(struct sessions *sessions, const struct door *door)
 void sessions_stop(struct sessions *sessions)
 {
     outbox_pool_free(&sessions->pool);
+    peers_free(&sessions->peers);
     free(sessions->scratch);
 }
 
@@ -224,31 +232,31 @@ void sessions_tick(struct relay *relay)
     struct wheel_entry *entry;
     while ((entry = wheel_take(&relay->sessions.wheel, now)))
         check_deadline((struct session *)((char *)entry - offsetof(struct session, deadline)), now);
+    peers_sweep(&relay->sessions.peers, clock_now_ms(), relay->config->auth_failure_limit);
 }
 
 /* ---- life ---- */
 
-/* Each of several workers has its share. */
-static int connections_allowed(const struct relay *relay)
+int sessions_allowed(const struct relay *relay)
 {
     return (relay->config->max_connections + relay->sharing - 1) / relay->sharing;
 }
 
-struct session *session_open(struct relay *relay, void *socket, const char *address)
+struct session *session_open(struct relay *relay, void *socket, struct net_address address)
 {
     struct sessions *sessions = &relay->sessions;
     struct session *session = memory_zero(sizeof(*session));
     session->id = ++sessions->last_id;
     session->relay = relay;
     session->socket = socket;
-    session->peer = peers_enter(&sessions->peers, address);
-    rate_start(&session->rate, clock_now_ms(), relay->config->rate_burst);
+    session->peer = peers_enter(&sessions->peers, address, clock_now_ms(), relay->config->auth_failure_limit);
+    rate_start(&session->rate, clock_now_ms(), relay->config->rate_limit);
     HASH_ADD(hh, sessions->by_id, id, sizeof(session->id), session);
     sessions->count++;
     session_set_state(session, SESSION_WAITING);
     if (relay->stopping)
         session_end(session, END_SHUTDOWN);
-    else if (sessions->count > connections_allowed(relay))
+    else if (sessions->count > sessions_allowed(relay))
         session_end(session, END_CAPACITY);
     else if (session->peer && session->peer->count > relay->config->max_connections_per_ip)
         session_end(session, END_ADDRESS_FULL);
@@ -275,8 +283,9 @@ static void leave_router(struct session *session)
     router_forget(&session->relay->router, user);
 }
 
-static void log_end(const struct session *session, enum end_reason reason)
+static void note_end(const struct session *session, enum end_reason reason)
 {
+    session->relay->counters.sessions_closed[reason]++;
     log_info("session_closed", LOG_INT("session", session->id), LOG_INT("code", end_table[reason].code),
              LOG_STR("reason", end_table[reason].word));
 }
@@ -284,7 +293,7 @@ static void log_end(const struct session *session, enum end_reason reason)
 /* From here on nothing is read, and only what is in the outbox is still written. */
 static void finish(struct session *session, enum end_reason reason, enum session_state state)
 {
-    log_end(session, reason);
+    note_end(session, reason);
     leave_router(session);
     resume_forget(session);
     if (session->state == SESSION_JOINED) /* it waits behind a `connected` that will not come */
@@ -317,14 +326,14 @@ void session_gone(struct session *session)
 {
     struct sessions *sessions = sessions_of(session);
     if (session->state < SESSION_ENDING)
-        log_end(session, END_PEER);
+        note_end(session, END_PEER);
     leave_router(session);
     resume_forget(session);
     if (session->touched)
         DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
     wheel_remove(&sessions->wheel, &session->deadline);
     outbox_clear(&session->outbox, &sessions->pool);
-    peers_leave(&sessions->peers, session->peer);
+    peers_leave(&sessions->peers, session->peer, clock_now_ms(), session->relay->config->auth_failure_limit);
     HASH_DEL(sessions->by_id, session);
     sessions->count--;
     free(session->login);
@@ -509,21 +518,24 @@ void sessions_flush(struct sessions *sessions)
 
 /* ---- messages in ---- */
 
+/* A connection that is over its own rate takes nothing from its user's. */
 static bool within_rate(struct session *session)
 {
     const struct config *config = session->relay->config;
     int64_t wait_ms;
     if (session->state != SESSION_OPEN)
         return true;
-    if (rate_take(&session->rate, clock_now_ms(), config->rate_per_s, config->rate_burst, &wait_ms)) {
+    bool own = rate_take(&session->rate, clock_now_ms(), config->rate_limit, &wait_ms);
+    if (own && rate_take(&session->user->rate, clock_now_ms(), config->user_rate_limit, &wait_ms)) {
         session->warned_rate = false;
         return true;
     }
     if (session->warned_rate) {
-        session_end(session, END_RATE);
+        session_end(session, own ? END_USER_RATE : END_RATE);
         return false;
     }
     session->warned_rate = true;
+    session->relay->counters.messages_limited[own ? LIMITED_BY_USER : LIMITED_BY_CONNECTION]++;
     session_push(session, message_error("rate_limited", "too many messages: wait, or be disconnected", wait_ms, ""));
     return false;
 }

@@ -61,6 +61,7 @@ enum end_reason {
     END_TOO_LARGE,
     END_CAPACITY,
     END_ADDRESS_FULL,
+    END_AUTH_FAILURES,
     END_UNAVAILABLE,
     END_NO_TOKEN,
     END_LOGIN_DEADLINE,
@@ -75,6 +76,7 @@ enum end_reason {
     END_TOKEN_OTHER_USER,
     END_DISCONNECTED,
     END_RATE,
+    END_USER_RATE,
     END_TOO_MANY_TABS,
     END_UNRESPONSIVE,
     END_STALLED,
@@ -86,7 +88,7 @@ struct session {
     struct relay *relay;
     void *socket;
     struct user *user; /* NULL before SESSION_JOINED */
-    struct peer *peer; /* NULL on a unix socket */
+    struct peer *peer; /* NULL without an address */
     struct session *tab_prev, *tab_next;
     struct session *touched_prev, *touched_next;
     struct outbox outbox;
@@ -134,9 +136,11 @@ void sessions_stop(struct sessions *sessions); /* all must be gone */
 void sessions_flush(struct sessions *sessions); /* once at the end of a loop turn */
 void sessions_tick(struct relay *relay);        /* once a second: deadlines */
 
-/* A socket whose handshake is done; address is the peer's, "" when it has none. Never NULL: a relay
- * that is full ends the session at once. */
-struct session *session_open(struct relay *relay, void *socket, const char *address);
+/* HERALD_MAX_CONNECTIONS, or the share of it that each of several workers has. */
+int sessions_allowed(const struct relay *relay);
+/* A socket whose handshake is done; address is the client's, or none. Never NULL: a relay that is full
+ * ends the session at once. */
+struct session *session_open(struct relay *relay, void *socket, struct net_address address);
 /* A piece of a message; final: the last one. */
 void session_receive(struct session *session, const char *bytes, size_t size, bool binary, bool final,
                      size_t announced /* bytes of this frame still to come */);
@@ -171,5 +175,6 @@ void session_end(struct session *session, enum end_reason reason);
 bool session_peer_closes(struct session *session);
 int end_reason_code(enum end_reason reason);
 const char *end_reason_text(enum end_reason reason);
+const char *end_reason_word(int reason); /* for the log and its counter */
 
 #endif

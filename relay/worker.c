@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "bus.h"
@@ -17,6 +18,7 @@
 enum {
     TICK_MS = 1000,
     TIDY_TICKS = 60,
+    COUNT_TICKS = 60,
     TIDY_TOMBSTONES = 10000, /* what herald.relay_tidy() deletes at most in one call */
     TIDY_EXPIRED = 1000,
     STOP_POLL_MS = 20,
@@ -35,6 +37,7 @@ struct worker {
     uv_timer_t counts_timer;
     uv_timer_t stop_timer;
     uv_signal_t signals[3];
+    struct counters logged; /* what the log was told last */
     uint64_t stop_at_ms;
     int ticks;
     int exit_status;
@@ -69,6 +72,16 @@ static void tidy(struct relay *relay)
     desk_submit(relay->desk, &(struct desk_query){.statement = DESK_TIDY, .done = tidied});
 }
 
+/* The log is told of what has changed. */
+static void log_counters(struct worker *worker)
+{
+    const struct counters *counters = &worker->relay.counters;
+    if (memcmp(counters, &worker->logged, sizeof(*counters)) == 0)
+        return;
+    counters_log(counters);
+    worker->logged = *counters;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
@@ -78,7 +91,10 @@ static void on_tick(uv_timer_t *timer)
         service_alive();
     sessions_tick(&worker->relay);
     marks_tick(&worker->relay);
-    if (worker->place.number == 0 && ++worker->ticks % TIDY_TICKS == 0 && desk_ready(worker->relay.desk))
+    worker->ticks++;
+    if (worker->ticks % COUNT_TICKS == 0)
+        log_counters(worker);
+    if (worker->place.number == 0 && worker->ticks % TIDY_TICKS == 0 && desk_ready(worker->relay.desk))
         tidy(&worker->relay);
 }
 
@@ -224,6 +240,7 @@ int worker_run(struct config *config, struct jwt_keys **keys, struct worker_plac
         service_ready();
     uv_run(&worker.loop, UV_RUN_DEFAULT);
     close_rooms(&worker);
+    log_counters(&worker);
     *keys = worker.relay.keys;
     log_info("worker_stopped", LOG_INT("worker", place.number));
     return worker.exit_status;

@@ -1,8 +1,8 @@
-// What is bounded: rate, connections, the bytes kept for a client that does not
-// read; and the heartbeat that finds the dead. At the limit, below and above.
+// What is bounded: rates, messages, the bytes kept for a client that does not read; and the heartbeat that finds the
+// dead. At the limit, below and above. Who gets in at all is in admission.test.mjs.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { Client, connect, devToken, Mirror, outcome } from './lib/client.mjs';
+import { connect, devToken, Mirror, outcome } from './lib/client.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { startRelay } from './lib/relay.mjs';
 import { eventually, sleep, within } from './lib/wait.mjs';
@@ -70,43 +70,32 @@ describe('limits', () => {
       await loud.closed;
       await quiet.ping();
     });
-  });
 
-  describe('connections', () => {
-    /** Dials one more; its close code, or 'connected' and the tab. */
-    async function dial(relay, user) {
-      const tab = new Client(relay, { token: devToken(user) });
-      return Promise.race([tab.next('connected').then(() => tab, () => tab.closed), tab.closed]);
-    }
-
-    it('HERALD_MAX_CONNECTIONS: the last one gets in, the next is closed with 1013, and a place is free again', async () => {
-      const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS: '3' });
-      const tabs = [];
-      for (let i = 0; i < 3; i += 1) tabs.push(await connect(relay, 'alice'));
-      assert.equal((await dial(relay, 'bob')).code, 1013);
-      assert.equal((await relay.get('/healthz')).status, 200);
-      await tabs[0].close();
-      await eventually('a free place', async () => (await dial(relay, 'bob')) instanceof Client);
-      await tabs[1].ping();
+    it('is counted', async () => {
+      const counters = await relay.counters();
+      assert.equal(counters.messages_limited_connection, 4);
+      assert.equal(counters.sessions_closed_rate_limit, 3);
     });
 
-    it('HERALD_MAX_CONNECTIONS_PER_USER: beyond it 4029, other users are free to come', async () => {
-      const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS_PER_USER: '2' });
-      const tabs = [await connect(relay, 'alice'), await connect(relay, 'alice')];
-      assert.equal((await dial(relay, 'alice')).code, 4029);
-      assert.ok((await dial(relay, 'bob')) instanceof Client);
-      await tabs[0].close();
-      await eventually('a free place', async () => (await dial(relay, 'alice')) instanceof Client);
+    it('HERALD_RATE_LIMIT_PER_USER: the tabs of a user share it, other users have theirs', async () => {
+      const shared = await startRelay(db, { HERALD_RATE_LIMIT_PER_USER: '1/s:20' });
+      const tabs = [await connect(shared, 'alice'), await connect(shared, 'alice')];
+      const other = await connect(shared, 'bob');
+      for (let i = 0; i < 10; i += 1) tabs.forEach((tab) => tab.send({ type: 'ping' }));
+      for (const tab of tabs) await tab.take(10, 'pong');
+      tabs[0].send({ type: 'ping' });
+      tabs[0].send({ type: 'ping' });
+      const error = await tabs[0].next('error');
+      assert.equal(error.code, 'rate_limited');
+      assert.ok(error.retry_after_ms > 0 && error.retry_after_ms <= 1_000, String(error.retry_after_ms));
+      assert.deepEqual(await tabs[0].closed, { code: 4029, reason: 'too many messages of this user' });
+      for (let i = 0; i < 20; i += 1) other.send({ type: 'ping' });
+      await other.take(20, 'pong');
+      await sleep(1_500);
       await tabs[1].ping();
-    });
-
-    it('HERALD_MAX_CONNECTIONS_PER_IP: beyond it 1013 or 4029', async () => {
-      const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS_PER_IP: '2' });
-      await connect(relay, 'alice');
-      const second = await connect(relay, 'bob');
-      assert.ok([1013, 4029].includes((await dial(relay, 'alice')).code));
-      await second.close();
-      await eventually('a free place', async () => (await dial(relay, 'alice')) instanceof Client);
+      const counters = await shared.counters();
+      assert.equal(counters.messages_limited_user, 1);
+      assert.equal(counters.sessions_closed_user_rate_limit, 1);
     });
   });
 
@@ -228,5 +217,6 @@ describe('limits', () => {
     tab.send(`{"type":"ping"${' '.repeat(1025 - 15)}}`);
     assert.equal((await tab.closed).code, 1009);
     assert.equal(await outcome(relay, { token: devToken('alice') }), 'connected');
+    assert.equal((await relay.counters()).sessions_closed_message_too_large, 1);
   });
 });

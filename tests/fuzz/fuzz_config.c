@@ -47,7 +47,7 @@ static void assert_bounds(const struct config *config)
             assert(number_of(config, option) >= option->min && number_of(config, option) <= option->max);
     }
     assert(config->workers >= 1 && config->workers <= CPU_SETSIZE);
-    assert(config->rate_per_s >= 1 && config->rate_burst >= 1);
+    assert(config->rate_limit.per_s >= 1 && config->rate_limit.burst >= 1);
     struct listen_address address;
     const char *why;
     assert(listen_address_parse(config->listen, &address, &why));

@@ -356,7 +356,7 @@ static void change_limit(struct input *input)
         fake_config.max_connections = 1 + value % (TABS + 1);
         break;
     default:
-        fake_config.rate_per_s = fake_config.rate_burst = 1 + value;
+        fake_config.rate_limit.per_s = fake_config.rate_limit.burst = 1 + value;
     }
     if (fake_config.queue_bytes > most_queue_bytes)
         most_queue_bytes = fake_config.queue_bytes;

@@ -155,8 +155,9 @@ static inline void fake_relay_start(void)
                                   .max_connections_per_user = 3,
                                   .max_connections_per_ip = 10,
                                   .max_message_bytes = 1000,
-                                  .rate_per_s = 20,
-                                  .rate_burst = 40,
+                                  .rate_limit = {20, 40},
+                                  .user_rate_limit = {1000, 1000},
+                                  .auth_failure_limit = {1, 5},
                                   .queue_bytes = 10000,
                                   .heartbeat_s = 30};
     fake_desk = (struct desk){.count = 0};
@@ -191,8 +192,8 @@ static inline void fake_relay_stop(void)
     marks_stop(&fake_relay.marks);
     ck_assert_int_eq(fake_relay.sessions.count, 0);
     ck_assert_ptr_null(fake_relay.router.users);
-    ck_assert_ptr_null(fake_relay.sessions.peers.by_address);
     sessions_stop(&fake_relay.sessions);
+    ck_assert_ptr_null(fake_relay.sessions.peers.by_address);
     uv_close((uv_handle_t *)&fake_timer, NULL);
     uv_run(&fake_loop, UV_RUN_DEFAULT);
     uv_loop_close(&fake_loop);
@@ -231,8 +232,10 @@ static inline const struct desk_query *expect_query(enum desk_statement statemen
 
 static inline void socket_open_from(struct fake_socket *socket, const char *address)
 {
+    struct net_address from = {0};
+    ck_assert(!*address || net_address_parse(text_of(address), &from));
     *socket = (struct fake_socket){.writes_left = -1};
-    socket->session = session_open(&fake_relay, socket, address);
+    socket->session = session_open(&fake_relay, socket, from);
 }
 
 static inline void socket_open(struct fake_socket *socket)

@@ -85,8 +85,14 @@ START_TEST(defaults_are_those_of_the_table)
     ck_assert_int_eq(cfg.max_connections_per_user, 50);
     ck_assert_int_eq(cfg.max_connections_per_ip, 1000);
     ck_assert_int_eq(cfg.max_message_bytes, 8192);
-    ck_assert_int_eq(cfg.rate_per_s, 20);
-    ck_assert_int_eq(cfg.rate_burst, 40);
+    ck_assert_int_eq(cfg.rate_limit.per_s, 20);
+    ck_assert_int_eq(cfg.rate_limit.burst, 40);
+    ck_assert_int_eq(cfg.user_rate_limit.per_s, 100);
+    ck_assert_int_eq(cfg.user_rate_limit.burst, 200);
+    ck_assert_int_eq(cfg.auth_failure_limit.per_s, 10);
+    ck_assert_int_eq(cfg.auth_failure_limit.burst, 100);
+    ck_assert_int_eq(cfg.trusted_proxies.count, 0);
+    ck_assert(!cfg.trusted_proxies.unix_peers);
     ck_assert_int_eq(cfg.queue_bytes, 262144);
     ck_assert_int_eq(cfg.heartbeat_s, 30);
     ck_assert_int_eq(cfg.drain_s, 10);
@@ -138,6 +144,12 @@ static const char *const good_values[] = {
     "HERALD_RATE_LIMIT=1/s:1",
     "HERALD_RATE_LIMIT=100000/s:100000",
     "HERALD_RATE_LIMIT=50/s:10",
+    "HERALD_RATE_LIMIT_PER_USER=1/s:1",
+    "HERALD_RATE_LIMIT_PER_USER=100000/s:100000",
+    "HERALD_AUTH_FAILURES_PER_IP=1/s:1",
+    "HERALD_AUTH_FAILURES_PER_IP=100000/s:100000",
+    "HERALD_TRUSTED_PROXIES=127.0.0.1",
+    "HERALD_TRUSTED_PROXIES=10.0.0.0/8, 2001:db8::/32 unix",
     "HERALD_QUEUE_BYTES=4096",
     "HERALD_QUEUE_BYTES=1073741824",
     "HERALD_HEARTBEAT=1",
@@ -221,6 +233,13 @@ static const struct {
     {"HERALD_MAX_MESSAGE_BYTES=1048577", "512 to 1048576"},
     {"HERALD_MAX_MESSAGE_BYTES=8k", "512 to 1048576"},
     {"HERALD_RATE_LIMIT=20", "20/s:40"},
+    {"HERALD_RATE_LIMIT_PER_USER=0/s:1", "100/s:200"},
+    {"HERALD_RATE_LIMIT_PER_USER=1/s:100001", "100/s:200"},
+    {"HERALD_AUTH_FAILURES_PER_IP=1/s:0", "10/s:100"},
+    {"HERALD_AUTH_FAILURES_PER_IP=100001/s:1", "10/s:100"},
+    {"HERALD_TRUSTED_PROXIES=", "not set at all"},
+    {"HERALD_TRUSTED_PROXIES=proxy.example.org", "10.0.0.0/8"},
+    {"HERALD_TRUSTED_PROXIES=10.0.0.1/8", "10.0.0.0/8"},
     {"HERALD_RATE_LIMIT=20/s", "20/s:40"},
     {"HERALD_RATE_LIMIT=20/m:40", "20/s:40"},
     {"HERALD_RATE_LIMIT=0/s:40", "20/s:40"},
@@ -717,8 +736,8 @@ START_TEST(reloading_takes_what_may_change_and_names_the_rest)
     ck_assert_str_eq(waiting, "HERALD_DATABASE_URL, HERALD_LISTEN");
     ck_assert_str_eq(live.listen, "127.0.0.1:8000");
     ck_assert_str_eq(live.database_url, "host=h password=one");
-    ck_assert_int_eq(live.rate_per_s, 3);
-    ck_assert_int_eq(live.rate_burst, 4);
+    ck_assert_int_eq(live.rate_limit.per_s, 3);
+    ck_assert_int_eq(live.rate_limit.burst, 4);
     ck_assert_str_eq(live.jwt_issuer, "x");
     ck_assert_int_eq((int)live.log_level, LOG_LEVEL_DEBUG);
     ck_assert_ptr_null(fresh.listen);

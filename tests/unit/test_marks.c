@@ -369,7 +369,7 @@ END_TEST
 
 START_TEST(a_statement_takes_1000_marks_and_the_rest_the_next)
 {
-    fake_config.rate_burst = 100;
+    fake_config.rate_limit.burst = 100;
     fake_config.max_message_bytes = 8192;
     for (int i = 0; i < 11; i++) {
         char text[8192], *at = text + sprintf(text, "{\"type\":\"mark_read\",\"notification_ids\":[");

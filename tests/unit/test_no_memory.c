@@ -83,7 +83,7 @@ static enum outcome load_configuration(void)
     if (!config_load(&config, NULL, envp, &error))
         return *error.message ? REFUSED : WRONG;
     bool right = strcmp(config.allowed_origins, "https://a.example.org https://b.example.org") == 0 &&
-                 config.rate_per_s == 5 && config.rate_burst == 6;
+                 config.rate_limit.per_s == 5 && config.rate_limit.burst == 6;
     config_free(&config);
     return right ? DONE : WRONG;
 }

@@ -310,6 +310,95 @@ START_TEST(an_address_gets_as_many_connections_as_configured_and_no_more)
 }
 END_TEST
 
+/* ---- failed logins: the fake relay allows 5 at once and one a second ---- */
+
+#define GARBAGE "{\"type\":\"authenticate\",\"token\":\"garbage\",\"ref\":\"g\"}"
+
+static void fail_logins(const char *address, int count)
+{
+    struct fake_socket guesser;
+    for (int i = 0; i < count; i++) {
+        socket_open_from(&guesser, address);
+        send_text(&guesser, GARBAGE);
+        end_turn();
+        expect_close(&guesser, 4000, "malformed token");
+        socket_close(&guesser);
+    }
+}
+
+START_TEST(an_address_may_fail_as_often_as_configured_and_then_even_good_tokens_are_not_looked_at)
+{
+    fail_logins("192.0.2.1", 4);
+    socket_open_from(&tab, "192.0.2.1");
+    send_text(&tab, LOGIN); /* one below */
+    answer_user("alice");
+    socket_close(&tab);
+    fail_logins("192.0.2.1", 1);
+    socket_open_from(&tab, "192.0.2.1");
+    send_text(&tab, LOGIN);
+    end_turn();
+    expect_close(&tab, 4029, "too many failed logins from this address");
+    ck_assert_uint_eq(fake_relay.counters.sessions_closed[END_AUTH_FAILURES], 1);
+    ck_assert_int_eq(fake_desk.count, 0);
+    socket_close(&tab);
+    advance_ms(999);
+    socket_open_from(&tab, "192.0.2.1");
+    send_text(&tab, LOGIN);
+    end_turn();
+    expect_close(&tab, 4029, "too many failed logins from this address");
+    socket_close(&tab);
+    advance_ms(1);
+    socket_open_from(&tab, "192.0.2.1");
+    send_text(&tab, LOGIN);
+    expect_state(SESSION_LOGIN);
+}
+END_TEST
+
+START_TEST(the_failures_of_one_address_are_not_anothers)
+{
+    fail_logins("192.0.2.1", 5);
+    socket_open_from(&tab, "192.0.2.2");
+    send_text(&tab, LOGIN);
+    expect_state(SESSION_LOGIN);
+    socket_close(&tab);
+    fail_logins("", 50); /* a unix socket has no address */
+}
+END_TEST
+
+START_TEST(users_that_are_not_known_count_as_failures)
+{
+    for (int i = 0; i < 5; i++) {
+        socket_open_from(&tab, "192.0.2.1");
+        send_text(&tab, LOGIN);
+        answer_next(&(struct answer){.rows = 0});
+        end_turn();
+        socket_close(&tab);
+    }
+    socket_open_from(&tab, "192.0.2.1");
+    send_text(&tab, LOGIN);
+    end_turn();
+    expect_close(&tab, 4029, "too many failed logins from this address");
+}
+END_TEST
+
+START_TEST(an_open_session_that_renews_its_token_is_told_to_wait_and_not_ended)
+{
+    socket_open_from(&tab, "192.0.2.1");
+    send_text(&tab, LOGIN);
+    answer_user("alice");
+    end_turn();
+    answer_count("alice", "0");
+    end_turn();
+    expect_connected(&tab, "alice", 0);
+    fail_logins("192.0.2.1", 5);
+    send_text(&tab, GARBAGE);
+    end_turn();
+    expect_json(&tab, "{\"type\":\"error\",\"code\":\"rate_limited\",\"message\":\"*\",\"retry_after_ms\":1000,\"ref\":\"g\"}");
+    expect_state(SESSION_OPEN);
+    ck_assert_uint_eq(fake_relay.counters.messages_limited[LIMITED_BY_ADDRESS], 1);
+}
+END_TEST
+
 START_TEST(a_user_gets_as_many_tabs_as_configured_and_no_more)
 {
     for (int i = 0; i < 3; i++)
@@ -686,6 +775,10 @@ static TCase *logins(void)
     tcase_add_test(tcase, as_many_connections_as_configured_are_let_in_and_no_more);
     tcase_add_test(tcase, workers_share_the_limit_of_connections);
     tcase_add_test(tcase, an_address_gets_as_many_connections_as_configured_and_no_more);
+    tcase_add_test(tcase, an_address_may_fail_as_often_as_configured_and_then_even_good_tokens_are_not_looked_at);
+    tcase_add_test(tcase, the_failures_of_one_address_are_not_anothers);
+    tcase_add_test(tcase, users_that_are_not_known_count_as_failures);
+    tcase_add_test(tcase, an_open_session_that_renews_its_token_is_told_to_wait_and_not_ended);
     tcase_add_test(tcase, a_user_gets_as_many_tabs_as_configured_and_no_more);
     tcase_add_test(tcase, a_relay_that_stops_lets_nobody_in);
     return tcase;

@@ -345,7 +345,7 @@ END_TEST
 
 START_TEST(bad_messages_count_like_good_ones)
 {
-    fake_config.rate_burst = 2;
+    fake_config.rate_limit.burst = 2;
     login_up_to(SESSION_OPEN);
     for (int i = 0; i < 4; i++)
         send_text(&tab, "garbage");
@@ -359,7 +359,7 @@ END_TEST
 
 START_TEST(held_messages_count_when_they_are_handled)
 {
-    fake_config.rate_burst = 3;
+    fake_config.rate_limit.burst = 3;
     login_up_to(SESSION_LOGIN);
     for (int i = 0; i < 5; i++)
         send_text(&tab, PING);
@@ -471,6 +471,83 @@ START_TEST(a_session_that_ends_is_read_again_for_the_peers_close)
 }
 END_TEST
 
+static void send_pings(struct fake_socket *socket, int count)
+{
+    for (int i = 0; i < count; i++)
+        send_text(socket, PING);
+}
+
+/* Two tabs of alice's, and one of bob's, in the others. */
+static struct fake_socket second, stranger;
+
+static void open_tabs(void)
+{
+    fake_config.user_rate_limit = (struct rate_limit){10, 30};
+    login_up_to(SESSION_OPEN);
+    socket_login(&second, "alice");
+    socket_login(&stranger, "bob");
+}
+
+static void close_tabs(void)
+{
+    socket_close(&second);
+    socket_close(&stranger);
+}
+
+static void expect_pongs_at(struct fake_socket *socket, int count)
+{
+    for (int i = 0; i < count; i++)
+        expect_json(socket, PONG);
+    expect_nothing(socket);
+}
+
+START_TEST(the_tabs_of_a_user_share_a_rate)
+{
+    open_tabs();
+    send_pings(&tab, 15);
+    send_pings(&second, 15); /* at the limit */
+    send_pings(&stranger, 30);
+    end_turn();
+    expect_pongs_at(&tab, 15);
+    expect_pongs_at(&second, 15);
+    expect_pongs_at(&stranger, 30);
+    send_pings(&second, 1);
+    end_turn();
+    expect_json(&second, "{\"type\":\"error\",\"code\":\"rate_limited\",\"message\":\"*\",\"retry_after_ms\":100}");
+    ck_assert_uint_eq(fake_relay.counters.messages_limited[LIMITED_BY_USER], 1);
+    advance_ms(100);
+    send_pings(&tab, 1); /* the other one may have what has come back */
+    end_turn();
+    expect_json(&tab, PONG);
+    send_pings(&second, 1);
+    end_turn();
+    expect_close(&second, 4029, "too many messages of this user");
+    expect_state(SESSION_OPEN);
+    ck_assert_uint_eq(fake_relay.counters.sessions_closed[END_USER_RATE], 1);
+    close_tabs();
+}
+END_TEST
+
+START_TEST(a_tab_over_its_own_rate_takes_nothing_from_its_users)
+{
+    open_tabs();
+    fake_config.rate_limit = (struct rate_limit){1, 20};
+    tab.session->rate = (struct rate){20000, (uint32_t)fake_now_ms};
+    send_pings(&tab, 22);
+    end_turn();
+    for (int i = 0; i < 20; i++)
+        expect_json(&tab, PONG);
+    expect_json(&tab, "{\"type\":\"error\",\"code\":\"rate_limited\",\"message\":\"*\",\"retry_after_ms\":1000}");
+    expect_close(&tab, 4029, "too many messages");
+    send_pings(&second, 10);
+    end_turn();
+    expect_pongs_at(&second, 10);
+    ck_assert_uint_eq(fake_relay.counters.messages_limited[LIMITED_BY_CONNECTION], 1);
+    ck_assert_uint_eq(fake_relay.counters.messages_limited[LIMITED_BY_USER], 0);
+    close_tabs();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tab_case("messages in");
@@ -501,5 +578,7 @@ int main(void)
     tcase_add_test(tcase, a_client_that_does_not_take_its_answers_is_not_read_until_it_does);
     tcase_add_test(tcase, answers_held_behind_a_catch_up_count_as_well);
     tcase_add_test(tcase, a_session_that_ends_is_read_again_for_the_peers_close);
+    tcase_add_test(tcase, the_tabs_of_a_user_share_a_rate);
+    tcase_add_test(tcase, a_tab_over_its_own_rate_takes_nothing_from_its_users);
     return run_suite("session_in", tcase);
 }

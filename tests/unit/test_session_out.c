@@ -477,6 +477,7 @@ static const struct {
     {END_DISCONNECTED, 4002},   {END_RATE, 4029},
     {END_TOO_MANY_TABS, 4029},  {END_UNRESPONSIVE, 1001},
     {END_STALLED, 1001},
+    {END_USER_RATE, 4029},      {END_AUTH_FAILURES, 4029},
 };
 
 START_TEST(every_reason_has_the_close_code_of_the_protocol_and_a_short_text)

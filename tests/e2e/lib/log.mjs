@@ -30,7 +30,7 @@ const events = documentedEvents();
 
 // What would end, overwrite or reorder a line where it is read must be written as an escape.
 const HOSTILE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
-const PAIR = /([a-z_]+)=(?:"((?:[^"\\]|\\["\\nrt]|\\u[0-9a-f]{4}|\\x[0-9a-f]{2})*)"|([^\s"=\\]+))(?: |$)/y;
+const PAIR = /([a-z][a-z0-9_]*)=(?:"((?:[^"\\]|\\["\\nrt]|\\u[0-9a-f]{4}|\\x[0-9a-f]{2})*)"|([^\s"=\\]+))(?: |$)/y;
 
 function parseLogfmt(line) {
   const event = {};

@@ -58,6 +58,8 @@ export class Relay {
       HERALD_WORKERS: '1',
       HERALD_LOG_LEVEL: 'debug', // the level at which a secret is likeliest to slip out
       HERALD_RATE_LIMIT: '1000/s:2000',
+      HERALD_RATE_LIMIT_PER_USER: '10000/s:20000',
+      HERALD_AUTH_FAILURES_PER_IP: '10000/s:20000',
       HERALD_DRAIN_SECONDS: '1', // the end of each test waits for it
       ...env,
     };
@@ -123,6 +125,18 @@ export class Relay {
 
   #processes() {
     return [this.pid, ...this.workers()];
+  }
+
+  /** What its processes have counted, summed; they say it when they stop. A counter that is zero is not there. */
+  async counters() {
+    await this.stop();
+    const last = new Map();
+    for (const [, pid, fields] of this.log().matchAll(/ event=counters pid=(\d+) (.*)$/gm)) last.set(pid, fields);
+    const sums = {};
+    for (const fields of last.values()) {
+      for (const [, name, value] of fields.matchAll(/(\w+)=(\d+)/g)) sums[name] = (sums[name] ?? 0) + Number(value);
+    }
+    return sums;
   }
 
   /** Waits until /readyz is 200: what happens from now on reaches its tabs. */

@@ -1,0 +1,70 @@
+/* The table of counters; see counters.h. */
+#include "counters.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "log.h"
+
+static const char *limited_word(int limited)
+{
+    static const char *const words[LIMITED_MESSAGES] = {
+        [LIMITED_BY_CONNECTION] = "connection", [LIMITED_BY_USER] = "user", [LIMITED_BY_ADDRESS] = "address"};
+    return words[limited];
+}
+
+static const char *dropped_word(int dropped)
+{
+    static const char *const words[DROPPED_SOCKETS] = {[DROPPED_OUT_OF_FILES] = "out_of_files"};
+    return words[dropped];
+}
+
+static const struct {
+    const char *name;
+    size_t offset;
+    int size;
+    const char *(*word)(int);
+} families[] = {
+    {"sessions_closed", offsetof(struct counters, sessions_closed), END_REASONS, end_reason_word},
+    {"handshakes_refused", offsetof(struct counters, handshakes_refused), REFUSALS, refusal_word},
+    {"logins", offsetof(struct counters, logins), LOGIN_RESULTS, login_result_word},
+    {"messages_limited", offsetof(struct counters, messages_limited), LIMITED_MESSAGES, limited_word},
+    {"sockets_dropped", offsetof(struct counters, sockets_dropped), DROPPED_SOCKETS, dropped_word},
+};
+
+void counters_each(const struct counters *counters, counters_visit *visit, void *context)
+{
+    for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+        const uint64_t *values = (const uint64_t *)(const void *)((const char *)counters + families[i].offset);
+        for (int j = 0; j < families[i].size; j++)
+            visit(context, families[i].name, families[i].word(j), values[j]);
+    }
+}
+
+enum { COUNTERS = END_REASONS + REFUSALS + LOGIN_RESULTS + LIMITED_MESSAGES + DROPPED_SOCKETS, NAME_SIZE = 64 };
+
+struct line {
+    int count;
+    char names[COUNTERS][NAME_SIZE];
+    struct log_field fields[COUNTERS + 1];
+};
+
+static void add_field(void *context, const char *family, const char *word, uint64_t value)
+{
+    struct line *line = context;
+    if (!value)
+        return;
+    char *name = line->names[line->count];
+    snprintf(name, NAME_SIZE, "%s_%s", family, word);
+    line->fields[line->count++] = LOG_INT(name, value);
+}
+
+void counters_log(const struct counters *counters)
+{
+    if (!log_enabled(LOG_LEVEL_INFO))
+        return;
+    struct line line = {.count = 0};
+    counters_each(counters, add_field, &line);
+    line.fields[line.count] = (struct log_field){.kind = LOG_KIND_END};
+    log_write_fields(LOG_LEVEL_INFO, "counters", line.fields);
+}
