@@ -318,6 +318,9 @@ bool config_check_serve(const struct config *cfg, struct config_error *err)
             err, "HERALD_JWT_KEY_FILE",
             "HERALD_JWT_KEY_FILE is not set, but HERALD_AUTH=jwt needs the key that verifies tokens; to try "
             "pgherald out on this machine set HERALD_AUTH=dev");
+    if (cfg->proxy_protocol && !cfg->trusted_proxies.count && !cfg->trusted_proxies.unix_peers)
+        return fail(err, "HERALD_PROXY_PROTOCOL",
+                    "HERALD_PROXY_PROTOCOL=yes, but HERALD_TRUSTED_PROXIES does not say who sends it");
     if (cfg->auth != AUTH_MODE_DEV || cfg->allow_dev_auth)
         return true;
     if (listen_address_parse(cfg->listen, &address, &why) && (address.is_unix || address.is_loopback))

@@ -43,6 +43,7 @@ struct config {
     struct rate_limit user_rate_limit;    /* over all tabs of a user in one process */
     struct rate_limit auth_failure_limit; /* failed logins from an address, in one process */
     struct trusted_proxies trusted_proxies;
+    bool proxy_protocol; /* trusted proxies begin with its header */
     int queue_bytes;
     int heartbeat_s;
     int drain_s;

@@ -85,9 +85,16 @@ const struct config_option config_table[] = {
      .type = CONFIG_PROXIES,
      AT(trusted_proxies),
      .reloadable = true,
-     .help = "Proxies whose X-Forwarded-For says where their clients are, separated by spaces or commas, for "
-             "example 10.0.0.0/8 2001:db8::/32; unix: whoever connects to a unix socket. From anybody else it "
-             "is not believed."},
+     .help = "Proxies whose X-Forwarded-For or PROXY protocol says where their clients are, separated by "
+             "spaces or commas, for example 10.0.0.0/8 2001:db8::/32; unix: whoever connects to a unix "
+             "socket. From anybody else neither is believed."},
+    {.name = "HERALD_PROXY_PROTOCOL",
+     .type = CONFIG_SWITCH,
+     AT(proxy_protocol),
+     .fallback = "no",
+     .reloadable = true,
+     .help = "yes: each connection of a trusted proxy must begin with the PROXY protocol's header, version 1 "
+             "or 2; others may not."},
     {.name = "HERALD_WORKERS",
      .type = CONFIG_NUMBER,
      AT(workers),

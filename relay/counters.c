@@ -15,7 +15,8 @@ static const char *limited_word(int limited)
 
 static const char *dropped_word(int dropped)
 {
-    static const char *const words[DROPPED_SOCKETS] = {[DROPPED_OUT_OF_FILES] = "out_of_files"};
+    static const char *const words[DROPPED_SOCKETS] = {[DROPPED_OUT_OF_FILES] = "out_of_files",
+                                                       [DROPPED_PROXY_HEADER] = "proxy_header"};
     return words[dropped];
 }
 

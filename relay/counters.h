@@ -10,7 +10,7 @@
 #include "session.h"
 
 enum limited_message { LIMITED_BY_CONNECTION, LIMITED_BY_USER, LIMITED_BY_ADDRESS, LIMITED_MESSAGES };
-enum dropped_socket { DROPPED_OUT_OF_FILES, DROPPED_SOCKETS };
+enum dropped_socket { DROPPED_OUT_OF_FILES, DROPPED_PROXY_HEADER, DROPPED_SOCKETS };
 
 struct counters {
     uint64_t sessions_closed[END_REASONS];

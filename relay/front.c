@@ -20,6 +20,7 @@
 #include "login.h"
 #include "memory.h"
 #include "origin.h"
+#include "proxy_intake.h"
 #include "socket_taken.h"
 
 #define ENDPOINT "/api/v1/notifications/ws"
@@ -38,6 +39,7 @@ struct front {
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct lws *listener;
+    struct proxy_intake *intake;
     struct doorman *doorman;
     struct net_address *addresses; /* of the peers of the sockets that libwebsockets has, by descriptor */
     int address_room;
@@ -120,6 +122,22 @@ static void adopt(void *owner, int fd, struct net_address address)
     lws_adopt_socket_vhost(front->vhost, fd);
 }
 
+/* From the intake, or from the listening socket. */
+static void to_doorman(void *owner, int fd, struct net_address address)
+{
+    struct front *front = owner;
+    doorman_take(front->doorman, fd, address);
+}
+
+static void receive_socket(struct front *front, int fd, struct net_address peer)
+{
+    const struct config *config = front->relay->config;
+    if (config->proxy_protocol && trusted_proxies_have(&config->trusted_proxies, peer))
+        proxy_intake_take(front->intake, fd, peer);
+    else
+        to_doorman(front, fd, peer);
+}
+
 static void accept_batch(struct front *front)
 {
     for (int i = 0; i < ACCEPT_BATCH && front->listen_fd >= 0; i++) {
@@ -127,7 +145,7 @@ static void accept_batch(struct front *front)
         socklen_t size = sizeof(name);
         int fd = accept4(front->listen_fd, (struct sockaddr *)&name, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            doorman_take(front->doorman, fd, net_address_from_socket((struct sockaddr *)&name, size));
+            receive_socket(front, fd, net_address_from_socket((struct sockaddr *)&name, size));
             continue;
         }
         if (errno == EMFILE || errno == ENFILE)
@@ -372,6 +390,7 @@ struct front *front_new(struct relay *relay, int listen_fd)
     if (!front->context)
         return NULL;
     front->vhost = lws_get_vhost_by_name(front->context, "pgherald");
+    front->intake = proxy_intake_new(relay, to_doorman, front);
     front->doorman = doorman_new(relay, ENDPOINT, adopt, front);
     lws_sock_file_fd_type fd = {.filefd = front->listen_fd};
     front->listener =
@@ -389,6 +408,7 @@ void front_stop_accepting(struct front *front)
 
 void front_close(struct front *front)
 {
+    proxy_intake_close(front->intake);
     doorman_close(front->doorman);
     lws_context_destroy(front->context);
 }
@@ -397,6 +417,7 @@ void front_free(struct front *front)
 {
     lws_context_destroy(front->context); /* the second half, once its handles are closed */
     doorman_free(front->doorman);
+    proxy_intake_free(front->intake);
     close(front->spare_fd);
     free(front->addresses);
     free(front);

@@ -1,5 +1,5 @@
 // Who gets in: limits of connections, of failed logins by address, and of the time and size of a handshake. At the
-// limit, below and above; and each is counted.
+// limit, below and above; and each is counted. Whose address it is behind a proxy is in proxies.test.mjs.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { Client, connect, devToken, outcome } from './lib/client.mjs';

@@ -149,6 +149,7 @@ static const char *const good_values[] = {
     "HERALD_AUTH_FAILURES_PER_IP=1/s:1",
     "HERALD_AUTH_FAILURES_PER_IP=100000/s:100000",
     "HERALD_TRUSTED_PROXIES=127.0.0.1",
+    "HERALD_PROXY_PROTOCOL=yes",
     "HERALD_TRUSTED_PROXIES=10.0.0.0/8, 2001:db8::/32 unix",
     "HERALD_QUEUE_BYTES=4096",
     "HERALD_QUEUE_BYTES=1073741824",
@@ -238,6 +239,7 @@ static const struct {
     {"HERALD_AUTH_FAILURES_PER_IP=1/s:0", "10/s:100"},
     {"HERALD_AUTH_FAILURES_PER_IP=100001/s:1", "10/s:100"},
     {"HERALD_TRUSTED_PROXIES=", "not set at all"},
+    {"HERALD_PROXY_PROTOCOL=v2", "yes or no"},
     {"HERALD_TRUSTED_PROXIES=proxy.example.org", "10.0.0.0/8"},
     {"HERALD_TRUSTED_PROXIES=10.0.0.1/8", "10.0.0.0/8"},
     {"HERALD_RATE_LIMIT=20/s", "20/s:40"},
@@ -493,6 +495,9 @@ static const struct {
     {"HERALD_AUTH=dev", "HERALD_LISTEN=localhost.example.org:8000", "", "loopback"},
     {"HERALD_AUTH=dev", "HERALD_LISTEN=[::ffff:10.0.0.1]:8000", "", "loopback"},
     {"HERALD_AUTH=dev", "HERALD_LISTEN=0.0.0.0:8000", "HERALD_ALLOW_DEV_AUTH=yes\n", NULL},
+    {"HERALD_AUTH=dev", "HERALD_PROXY_PROTOCOL=yes", "", "HERALD_TRUSTED_PROXIES"},
+    {"HERALD_AUTH=dev", "HERALD_PROXY_PROTOCOL=yes", "HERALD_TRUSTED_PROXIES=unix\n", NULL},
+    {"HERALD_AUTH=dev", "HERALD_PROXY_PROTOCOL=yes", "HERALD_TRUSTED_PROXIES=10.0.0.1\n", NULL},
     {"HERALD_AUTH=dev", "HERALD_LISTEN=0.0.0.0:8000", "HERALD_ALLOW_DEV_AUTH=no\n", "loopback"},
 };
 
