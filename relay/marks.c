@@ -2,7 +2,6 @@
 #include "marks.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,15 +22,20 @@ struct mark_key {
     struct uuid id;
 };
 
+enum mark_state {
+    MARK_ASKED, /* in the queue or in a batch */
+    MARK_TOLD,  /* the same, but answered: the echo was faster than the statement's result */
+    MARK_ACKED, /* answered by the result; the echo has not come */
+};
+
 struct mark {
     struct mark_key key;
+    enum mark_state state;
     bool keyed;         /* in by_key: the one that meets the echo */
-    bool acked;         /* answered; the echo has not come */
+    bool ended;         /* its notification was deleted since it was asked for */
     int version;        /* that the answer told */
     uint64_t acked_at_ms;
     unsigned deletions; /* told to its user when it was asked for */
-    struct frame *held; /* the feed was faster than the answer */
-    int held_version;
     struct mark *prev, *next; /* queued, or acked */
     UT_hash_handle hh;
     const char *ref; /* in text */
@@ -84,108 +88,102 @@ static void mark_unkey(struct relay *relay, struct mark *mark)
         session->marks--;
 }
 
-static void unlist(struct relay *relay, struct mark *mark)
-{
-    DL_DELETE(relay->marks.acked, mark);
-    mark->acked = false;
-}
-
 static void mark_free(struct relay *relay, struct mark *mark)
 {
     mark_unkey(relay, mark);
-    if (mark->acked)
-        unlist(relay, mark);
-    frame_drop(mark->held);
+    if (mark->state == MARK_ACKED)
+        DL_DELETE(relay->marks.acked, mark);
     free(mark);
 }
 
 /* ---- what comes from the feed ---- */
 
-/* Only the newest state is held. One of a row that came back after its end is newer than that. */
-static void hold(struct mark *mark, const struct change *change, struct frame *frame)
+static void tell(struct session *session, const struct mark *mark, struct text notification)
 {
-    if (mark->held && change->kind == CHANGE_UPDATED && mark->held_version >= change->version)
-        return;
-    frame_drop(mark->held);
-    mark->held = frame_hold(frame);
-    mark->held_version = change->kind == CHANGE_DELETED ? INT_MAX : change->version;
+    char cursor[CURSOR_TEXT_SIZE];
+    session_cursor(session, cursor);
+    session_push(session, message_marked(&mark->key.id, notification, cursor, mark->ref));
 }
 
-/* Changes that may have to wait for the mark's answer: its echo, an end, what came after one. */
-static bool concerns(const struct mark *mark, const struct change *change)
+/* Nothing is held back for an answer that is still to come: frames behind it would carry cursors past what was not
+ * told, and be the last that a client gets. What the feed says is committed: a state that is read is the answer. */
+static bool meet_update(struct session *session, struct mark *mark, const struct change *change,
+                        const struct frame *frame)
 {
-    return change->kind == CHANGE_UPDATED || change->kind == CHANGE_DELETED ||
-           (change->kind == CHANGE_NEW && mark->held);
-}
-
-bool marks_intercept(struct session *session, const struct change *change, struct frame *frame)
-{
-    struct relay *relay = session->relay;
-    struct mark_key key = {session->id, change->id};
-    struct mark *mark = mark_find(&relay->marks, &key);
-    if (!mark || !concerns(mark, change))
-        return false;
-    if (!mark->acked) {
-        /* What was deleted stays so: the answer comes first. */
-        hold(mark, change, frame);
+    if (mark->state == MARK_ASKED) {
+        struct text notification = message_notification(frame);
+        if (mark->ended || !message_is_read(notification))
+            return false;
+        tell(session, mark, notification);
+        mark->state = MARK_TOLD;
+        mark->version = change->version;
         return true;
     }
-    if (change->kind == CHANGE_DELETED) {
-        mark_free(relay, mark);
-        return false;
-    }
     bool told = change->version <= mark->version;
-    if (change->version >= mark->version)
-        mark_free(relay, mark);
+    if (mark->state == MARK_ACKED && change->version >= mark->version)
+        mark_free(session->relay, mark);
     return told;
+}
+
+static void meet_end(struct relay *relay, struct mark *mark)
+{
+    if (mark->state == MARK_ACKED)
+        mark_free(relay, mark);
+    else
+        mark->ended = true;
+}
+
+bool marks_intercept(struct session *session, const struct change *change, const struct frame *frame)
+{
+    struct mark_key key = {session->id, change->id};
+    struct mark *mark = mark_find(&session->relay->marks, &key);
+    if (mark && change->kind == CHANGE_UPDATED)
+        return meet_update(session, mark, change, frame);
+    if (mark && change->kind == CHANGE_DELETED)
+        meet_end(session->relay, mark);
+    return false;
 }
 
 /* ---- answers ---- */
 
-/* The asker has its answer of this version (0: it failed); what the feed brought meanwhile
- * is passed on if it is newer, and dropped if it is the echo. */
-static void settle(struct relay *relay, struct mark *mark, struct session *session, int version)
-{
-    bool echoed = mark->held && mark->held_version >= version;
-    if (session && echoed && mark->held_version > version)
-        session_push_shared(session, mark->held);
-    if (!session || !mark->keyed || echoed || version == 0) {
-        mark_free(relay, mark);
-        return;
-    }
-    mark->acked = true;
-    mark->version = version;
-    mark->acked_at_ms = clock_now_ms();
-    DL_APPEND(relay->marks.acked, mark);
-}
-
 static void fail(struct relay *relay, struct mark *mark, const char *code)
 {
     struct session *session = session_find(relay, mark->key.session);
-    if (session)
+    if (session && mark->state != MARK_TOLD)
         session_push(session, message_mark_failed(&mark->key.id, code, mark->ref));
-    settle(relay, mark, session, 0);
+    mark_free(relay, mark);
 }
 
-/* One of several marks of the same row meets no echo, and no end either: what was told cannot be taken back. */
+/* One of several marks of the same row meets neither echo nor end: what was told cannot be taken back. */
 static bool may_be_gone(const struct mark *mark, const struct session *session)
 {
     return !mark->keyed && session->user->deletions != mark->deletions;
 }
 
+static void await_echo(struct relay *relay, struct mark *mark, int version)
+{
+    mark->state = MARK_ACKED;
+    mark->version = version;
+    mark->acked_at_ms = clock_now_ms();
+    DL_APPEND(relay->marks.acked, mark);
+}
+
 static void succeed(struct relay *relay, struct mark *mark, const struct answer *answer, int row)
 {
     struct session *session = session_find(relay, mark->key.session);
-    char cursor[CURSOR_TEXT_SIZE];
-    if (session && may_be_gone(mark, session)) {
-        fail(relay, mark, "unavailable");
+    if (!session || mark->state == MARK_TOLD) {
+        mark_free(relay, mark);
         return;
     }
-    if (session) {
-        session_cursor(session, cursor);
-        session_push(session, message_marked(&mark->key.id, answer_text(answer, row, 3), cursor, mark->ref));
+    if (mark->ended || may_be_gone(mark, session)) {
+        fail(relay, mark, mark->ended ? "not_found" : "unavailable");
+        return;
     }
-    settle(relay, mark, session, (int)answer_int(answer, row, 2));
+    tell(session, mark, answer_text(answer, row, 3));
+    if (mark->keyed)
+        await_echo(relay, mark, (int)answer_int(answer, row, 2));
+    else
+        mark_free(relay, mark);
 }
 
 /* The statement's rows by notification; it returns each (user, id) once. */
@@ -310,10 +308,10 @@ void marks_resync(struct relay *relay)
     struct mark *mark, *next;
     relay->marks.resyncs++;
     HASH_ITER (hh, relay->marks.by_key, mark, next) {
-        frame_drop(mark->held); /* of before as well */
-        mark->held = NULL;
-        if (mark->acked)
-            mark_free(relay, mark); /* the versions of another history say nothing */
+        if (mark->state == MARK_ACKED)
+            mark_free(relay, mark);
+        else
+            mark->version = 0; /* those of another history say nothing */
     }
 }
 
@@ -325,10 +323,8 @@ bool marks_idle(const struct marks *marks)
 static void forget_queue(struct mark **list)
 {
     struct mark *mark, *next;
-    DL_FOREACH_SAFE (*list, mark, next) {
-        frame_drop(mark->held);
+    DL_FOREACH_SAFE (*list, mark, next)
         free(mark);
-    }
     *list = NULL;
 }
 
@@ -343,10 +339,8 @@ void marks_tick(struct relay *relay)
 {
     uint64_t now_ms = clock_now_ms();
     struct mark *mark;
-    while ((mark = relay->marks.acked) && now_ms - mark->acked_at_ms > MARKS_ECHO_SECONDS * 1000) {
-        unlist(relay, mark);
+    while ((mark = relay->marks.acked) && now_ms - mark->acked_at_ms > MARKS_ECHO_SECONDS * 1000)
         mark_free(relay, mark);
-    }
 }
 
 /* ---- mark_all_read ---- */

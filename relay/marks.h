@@ -1,6 +1,6 @@
 /* Reads written back: mark_read of all sessions of a process goes into one UPDATE
- * at a time; each tab that asked is answered after the commit, exactly once: the
- * same change coming from the feed is kept from it, before or after. */
+ * at a time; each tab that asked is answered after the commit, exactly once: by the
+ * statement's result, or by the same change coming from the feed if that is faster. */
 #ifndef PGHERALD_MARKS_H
 #define PGHERALD_MARKS_H
 
@@ -35,7 +35,7 @@ void marks_tick(struct relay *relay);  /* once a second: forgets echoes that nev
 void marks_resync(struct relay *relay);
 bool marks_idle(const struct marks *marks); /* nothing is waiting to be written or answered */
 void marks_stop(struct marks *marks);
-/* True when this change of the session's own mark is not to be pushed (now). */
-bool marks_intercept(struct session *session, const struct change *change, struct frame *frame);
+/* True when this change was told as the answer to the session's own mark. */
+bool marks_intercept(struct session *session, const struct change *change, const struct frame *frame);
 
 #endif

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "memory.h"
@@ -151,6 +152,27 @@ struct frame *message_marked(const struct uuid *id, struct text notification, co
     put(&parts, notification);
     put_cursor(&parts, cursor);
     return finish(&parts, ref);
+}
+
+struct text message_notification(const struct frame *frame)
+{
+    static const char head[] = "{\"type\":\"notification_updated\",\"notification_id\":\"",
+                      middle[] = "\",\"success\":true,\"notification\":";
+    const struct text payload = frame_payload(frame);
+    const size_t start = sizeof(head) - 1 + UUID_TEXT_SIZE - 1 + sizeof(middle) - 1;
+    const char *end = memrchr(payload.bytes, ',', payload.size); /* what follows is the cursor: no commas in it */
+    return (struct text){payload.bytes + start, (size_t)(end - payload.bytes) - start};
+}
+
+bool message_is_read(struct text notification)
+{
+    static const char read[] = "\"is_read\":true,\"version\":"; /* then digits and a brace: a text cannot end so */
+    size_t size = notification.size;
+    size -= size && notification.bytes[size - 1] == '}';
+    while (size && notification.bytes[size - 1] >= '0' && notification.bytes[size - 1] <= '9')
+        size--;
+    return size >= sizeof(read) - 1 &&
+           memcmp(notification.bytes + size - (sizeof(read) - 1), read, sizeof(read) - 1) == 0;
 }
 
 struct frame *message_mark_failed(const struct uuid *id, const char *code, const char *ref)

@@ -19,6 +19,10 @@ struct frame *message_token_expiring(int64_t expires_in_s);
 struct frame *message_change(const struct change *change);
 struct frame *message_marked(const struct uuid *id, struct text notification, const char *cursor,
                              const char *ref);
+/* The notification in a CHANGE_UPDATED's frame, borrowed. */
+struct text message_notification(const struct frame *frame);
+/* Whether a notification's JSON, as herald.notification_json() writes it, says that it is read. */
+bool message_is_read(struct text notification);
 struct frame *message_mark_failed(const struct uuid *id, const char *code, const char *ref);
 /* type: "unread_notifications" or "notifications"; list is a JSON array; next is empty for null. */
 struct frame *message_page(const char *type, int64_t count, struct text list, struct text next,

@@ -347,6 +347,41 @@ START_TEST(a_notification_of_200_kilobytes_makes_one_frame)
 }
 END_TEST
 
+START_TEST(the_notification_of_an_update_is_found_in_its_frame)
+{
+    static const char *const bodies[] = {NOTIFICATION, "{}", "{\"t\":\",\\\"cursor\\\":\\\"x,y\",\"version\":1}"};
+    struct change change = change_of(CHANGE_UPDATED);
+    change.body = text_of(bodies[_i]);
+    struct frame *frame = message_change(&change);
+    struct text found = message_notification(frame);
+    ck_assert_uint_eq(found.size, strlen(bodies[_i]));
+    ck_assert_mem_eq(found.bytes, bodies[_i], found.size);
+    frame_drop(frame);
+}
+END_TEST
+
+static const struct {
+    const char *notification;
+    bool read;
+} reads[] = {
+    {"{\"id\":\"1\",\"is_read\":true,\"version\":1}", true},
+    {"{\"id\":\"1\",\"is_read\":true,\"version\":2147483647}", true},
+    {"{\"id\":\"1\",\"is_read\":false,\"version\":1}", false},
+    {"{\"title\":\"\\\"is_read\\\":true,\\\"version\\\":1\",\"is_read\":false,\"version\":1}", false},
+    {"{\"data\":{\"is_read\":true,\"version\":1},\"is_read\":false,\"version\":7}", false},
+    {"\"is_read\":true,\"version\":", true}, /* the shortest that is looked at whole */
+    {"is_read\":true,\"version\":", false},
+    {"{}", false},
+    {"}", false},
+    {"", false},
+};
+
+START_TEST(whether_a_notification_is_read_is_seen_at_its_end_only)
+{
+    ck_assert_int_eq(message_is_read(text_of(reads[_i].notification)), reads[_i].read);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("messages");
@@ -359,5 +394,7 @@ int main(void)
     tcase_add_test(tcase, text_that_is_not_utf8_still_gives_a_whole_message);
     tcase_add_loop_test(tcase, a_ref_comes_back_as_it_came, 0, LENGTH(hostile_refs));
     tcase_add_test(tcase, a_notification_of_200_kilobytes_makes_one_frame);
+    tcase_add_loop_test(tcase, the_notification_of_an_update_is_found_in_its_frame, 0, 3);
+    tcase_add_loop_test(tcase, whether_a_notification_is_read_is_seen_at_its_end_only, 0, LENGTH(reads));
     return run_suite("message", tcase);
 }
