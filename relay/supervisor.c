@@ -81,7 +81,7 @@ static void on_written(uv_write_t *request, int status)
 /* It is started again when its end is noticed. */
 static void kill_stuck(struct slot *slot, const char *why)
 {
-    log_error("worker_stuck", LOG_INT("worker", slot->number), LOG_INT("pid", slot->process.pid),
+    log_error("worker_stuck", LOG_INT("worker", slot->number), LOG_INT("worker_pid", slot->process.pid),
               LOG_STR("why", why));
     uv_process_kill(&slot->process, SIGKILL);
 }
@@ -184,7 +184,7 @@ static void on_exit_of_worker(uv_process_t *process, int64_t status, int signal_
             uv_stop(&supervisor->loop);
         return;
     }
-    log_error("worker_died", LOG_INT("worker", slot->number), LOG_INT("pid", process->pid),
+    log_error("worker_died", LOG_INT("worker", slot->number), LOG_INT("worker_pid", process->pid),
               LOG_INT("status", status), LOG_INT("signal", signal_number));
     uv_timer_start(&slot->restart, on_restart, RESTART_MS, 0);
 }

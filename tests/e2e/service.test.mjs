@@ -74,7 +74,7 @@ describe('under a service manager', () => {
     const relay = await startRelay(db, { HERALD_WORKERS: '2' });
     const [hung] = relay.workers();
     process.kill(hung, 'SIGSTOP');
-    await eventually('the log to say so', () => new RegExp(`event=worker_stuck .*pid=${hung} why="no sign of life"`).test(relay.log()), 20_000);
+    await eventually('the log to say so', () => new RegExp(`event=worker_stuck .*worker_pid=${hung} why="no sign of life"`).test(relay.log()), 20_000);
     await eventually('another one', () => relay.workers().length === 2 && !relay.workers().includes(hung));
     await (await connect(relay, 'alice')).settle(db, 'alice');
   });
