@@ -39,10 +39,7 @@ static struct frame *page(const struct session *session, const struct page_reque
                           const struct answer *answer)
 {
     char cursor[CURSOR_TEXT_SIZE];
-    if (request->first && session->replay)
-        resume_page_cursor(session, cursor);
-    else
-        session_cursor(session, cursor);
+    session_cursor(session, cursor);
     if (!answer || answer_error(answer) || answer_rows(answer) != 1)
         return failure(answer, request->ref);
     return message_page(request->unread_only ? "unread_notifications" : "notifications", answer_int(answer, 0, 0),

@@ -43,7 +43,7 @@ struct replay {
     struct place after;         /* what of them has been told */
     struct cursor covered;      /* what this pass covers: where the next one begins */
     char cursor[CURSOR_TEXT_SIZE]; /* goes into its frames: nothing is claimed before the end */
-    struct outbox held;
+    struct outbox held;            /* follows the end */
     char ref[];
 };
 
@@ -133,13 +133,24 @@ void resume_forget(struct session *session)
     free(replay);
 }
 
+/* What is read from here on is newer than the answers that wait: behind it they would bring back what was deleted. */
+static void release_answers(struct session *session, struct replay *replay)
+{
+    struct outbox_pool *pool = &session->relay->sessions.pool;
+    struct frame *frame;
+    outbox_drop_passing(&replay->held, pool);
+    while ((frame = outbox_take(&replay->held, pool)))
+        session_push_now(session, frame);
+}
+
 static void tell_afresh(struct session *session)
 {
     struct replay *replay = session->replay;
     replay->afresh = true;
     replay->partial = replay->missed = false;
     replay->covered = session->relay->router.now; /* the page sees all of that */
-    outbox_drop_passing(&replay->held, &session->relay->sessions.pool);
+    cursor_format(replay->covered, replay->cursor);
+    release_answers(session, replay);
     session_push_now(session, message_resync(VOID_CURSOR, replay->ref));
     replay->ref[0] = '\0'; /* answered */
     inbox_first_page(session);
@@ -185,13 +196,14 @@ static void tell_change(struct session *session, const struct answer *answer, in
 /* Frames that were held had to be dropped: what they said is read again. */
 static void another_pass(struct session *session)
 {
+    release_answers(session, session->replay);
     begin_pass(session->replay, session->replay->covered.xmin);
     go_on_when_drained(session);
 }
 
-void resume_page_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE])
+void resume_answer_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE])
 {
-    cursor_format(session->replay->covered, out);
+    memcpy(out, session->replay->cursor, CURSOR_TEXT_SIZE);
 }
 
 void resume_page(struct session *session, struct frame *frame)
@@ -206,7 +218,6 @@ void resume_page(struct session *session, struct frame *frame)
         finish(session);
     } else if (router_is_current(&session->relay->router, replay->covered)) {
         replay->afresh = false;
-        cursor_format(replay->covered, replay->cursor);
         another_pass(session);
     } else {
         tell_afresh(session);
@@ -376,16 +387,6 @@ void resume_behind(struct session *session, struct cursor told)
     cursor_format(told, replay->cursor);
     begin_pass(replay, told.xmin);
     want(replay);
-}
-
-/* Answers of before must not be told behind the whole state, which they may contradict. */
-static void release_answers(struct session *session, struct replay *replay)
-{
-    struct outbox_pool *pool = &session->relay->sessions.pool;
-    struct frame *frame;
-    outbox_drop_passing(&replay->held, pool);
-    while ((frame = outbox_take(&replay->held, pool)))
-        session_push_now(session, frame);
 }
 
 /* A catch-up that was under way is over, and its asker is told by this one. */

@@ -41,8 +41,9 @@ void resume_afresh(struct session *session);
 void resume_hold(struct session *session, struct frame *frame);
 /* The outbox of a session that is catching up is empty: the next piece may come. */
 void resume_drained(struct session *session);
-/* What the first page of a session that is told its whole state certainly has. */
-void resume_page_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE]);
+/* What an answer to a session that is catching up may claim: it may be told before the end. The first page of one
+ * that is told its whole state is that end. */
+void resume_answer_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE]);
 /* The first page of a session that is told its whole state; takes the reference. */
 void resume_page(struct session *session, struct frame *frame);
 

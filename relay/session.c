@@ -429,9 +429,9 @@ void session_push_now(struct session *session, struct frame *frame)
 
 void session_cursor(const struct session *session, char out[CURSOR_TEXT_SIZE])
 {
-    bool waits = session->dirty || session->outbox.head;
-    /* While it catches up its answers are held back until all before them is told. */
-    if (waits && !session->replay)
+    if (session->replay)
+        resume_answer_cursor(session, out);
+    else if (session->dirty || session->outbox.head)
         cursor_format(session->told, out);
     else
         memcpy(out, session->relay->router.cursor, CURSOR_TEXT_SIZE);

@@ -231,6 +231,36 @@ START_TEST(a_catch_up_that_gives_way_to_the_whole_state_keeps_its_answers)
 }
 END_TEST
 
+/* A page among them was read before: told behind a deletion it would bring back what is gone. Nothing is claimed by
+ * them: the client may go away before the rest has come. */
+START_TEST(answers_that_wait_are_told_before_anything_is_read_again)
+{
+    static const char *const kinds[] = {"e", "r"}; /* another pass, the whole state */
+    struct change_sink sink = relay_sink(&fake_relay);
+    login_up_to(SESSION_OPEN);
+    send_text(&tab, "{\"type\":\"resume\",\"cursor\":\"" FAKE_CURSOR "\"}");
+    end_turn();
+    sink.window(sink.owner, "deadbeef-900");
+    send_text(&tab, PING);
+    session_push(tab.session, frame_of(9000));
+    session_push(tab.session, frame_of(9000)); /* too much: both are dropped */
+    expect_query(DESK_RESUME);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"1", kinds[_i]}}});
+    end_turn();
+    expect_json(&tab, PONG);
+    if (_i) {
+        expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
+        expect_query(DESK_PAGE);
+    } else {
+        expect_query(DESK_RESUME);
+        answer_next(&(struct answer){.rows = 1, .cells = {{"1", "e"}}});
+        end_turn();
+        expect_json(&tab, "{\"type\":\"resumed\",\"count\":0,\"cursor\":\"deadbeef-900\"}");
+    }
+    expect_nothing(&tab);
+}
+END_TEST
+
 /* Of what happens behind the page more than the bound comes: it is read again, or all anew in another history. */
 START_TEST(what_was_dropped_while_the_first_page_was_read_is_caught_up)
 {
@@ -528,6 +558,7 @@ int main(void)
     tcase_add_test(tcase, a_first_page_has_the_cursor_of_when_it_was_asked_for);
     tcase_add_test(tcase, a_late_answer_is_not_taken_for_that_of_the_catch_up_that_replaced_its_own);
     tcase_add_test(tcase, a_catch_up_that_gives_way_to_the_whole_state_keeps_its_answers);
+    tcase_add_loop_test(tcase, answers_that_wait_are_told_before_anything_is_read_again, 0, 2);
     tcase_add_loop_test(tcase, what_was_dropped_while_the_first_page_was_read_is_caught_up, 0, 2);
     tcase_add_test(tcase, a_frame_larger_than_the_bound_goes_out_when_nothing_waits);
     tcase_add_test(tcase, a_burst_larger_than_the_bound_is_no_reason_to_drop_for_a_socket_that_takes_it);
