@@ -306,8 +306,19 @@ static bool setup_result(struct desk *desk, PGresult *result)
     return good;
 }
 
+/* An error without an SQLSTATE is libpq's own, say for want of memory: it has lost its place in the pipeline. */
+static bool is_of_libpq(const PGresult *result)
+{
+    return PQresultStatus(result) == PGRES_FATAL_ERROR && !PQresultErrorField(result, PG_DIAG_SQLSTATE);
+}
+
 static void query_result(struct desk *desk, PGresult *result)
 {
+    if (is_of_libpq(result)) {
+        link_restart_for(&desk->link, result);
+        PQclear(result);
+        return;
+    }
     if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
         PQclear(result);
         PGresult *whole = desk->result;

@@ -11,12 +11,17 @@
 
 #include "log.h"
 
-static void *present(void *block, size_t size)
+void memory_exhausted(size_t size)
 {
-    if (block || size == 0)
-        return block;
     log_write(LOG_LEVEL_ERROR, "out_of_memory", LOG_INT("bytes", (long long)size));
     abort();
+}
+
+static void *present(void *block, size_t size)
+{
+    if (!block && size)
+        memory_exhausted(size);
+    return block;
 }
 
 void *memory_new(size_t size)

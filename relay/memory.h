@@ -13,6 +13,9 @@ void *memory_resize(void *block, size_t size);
 char *memory_copy_text(const char *text);          /* NULL gives NULL */
 void *memory_copy(const void *bytes, size_t size); /* with a zero byte behind */
 
+/* So many bytes could not be had (0: not known how many): the end. */
+_Noreturn void memory_exhausted(size_t size);
+
 /* From now on the same holds inside the libraries that take an allocator: jansson, libuv, libwebsockets and
  * OpenSSL. (libpq takes none; it reports what it lacks, and its connection is made anew.) Called first of
  * all. */

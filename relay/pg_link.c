@@ -134,8 +134,12 @@ bool link_check_url(const char *database_url, char why[LINK_WHY_SIZE])
 {
     if (!database_url)
         return true;
-    PQconninfoOption *options = PQconninfoParse(database_url, NULL);
+    char *error = NULL; /* may quote the URL */
+    PQconninfoOption *options = PQconninfoParse(database_url, &error);
     bool good = options != NULL;
+    if (!good && (!error || strncmp(error, "out of memory", 13) == 0))
+        memory_exhausted(0);
+    PQfreemem(error);
     snprintf(why, LINK_WHY_SIZE, "not a connection URL or keyword string of libpq "
                                  "(postgresql://user@host:5432/database, or host=… dbname=…)");
     for (const PQconninfoOption *option = options; good && option->keyword; option++) {
@@ -325,7 +329,7 @@ static void link_connect(struct pg_link *link)
     link->state = LINK_CONNECTING;
     link->conn = PQconnectStartParams(names, values, 1);
     if (!link->conn)
-        abort(); /* out of memory */
+        memory_exhausted(0);
     PQsetNoticeReceiver(link->conn, on_notice, link);
     PQsetErrorVerbosity(link->conn, PQERRORS_VERBOSE); /* for the SQLSTATE of a refusal */
     uv_timer_start(&link->timer, on_connect_timeout, LINK_CONNECT_MS, 0);

@@ -1,8 +1,10 @@
 /* An allocator of which the n-th call fails, over that of the C library. Linked to a test program, which sets
- * n; or loaded with LD_PRELOAD into a program that is as it is shipped, with n in FAIL_MALLOC_AT. */
+ * n; or loaded with LD_PRELOAD into a program that is as it is shipped, with n in FAIL_MALLOC_AT, counted from its
+ * start, or in FAIL_MALLOC_AT_SIGNAL, counted from SIGUSR2. */
 #include "fail_malloc.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -50,9 +52,21 @@ void *realloc(void *block, size_t size)
     return size && fails() ? NULL : __libc_realloc(block, size);
 }
 
+static long at_signal;
+
+static void start_counting(int unused)
+{
+    (void)unused;
+    fail_malloc_at(at_signal);
+}
+
 __attribute__((constructor)) static void read_environment(void)
 {
-    const char *n = getenv("FAIL_MALLOC_AT");
+    const char *n = getenv("FAIL_MALLOC_AT"), *later = getenv("FAIL_MALLOC_AT_SIGNAL");
     if (n)
         fail_malloc_at(atol(n));
+    if (later) {
+        at_signal = atol(later);
+        signal(SIGUSR2, start_counting);
+    }
 }
