@@ -88,11 +88,18 @@ static void mark_unkey(struct relay *relay, struct mark *mark)
         session->marks--;
 }
 
+/* Its echo is no longer waited for. */
+static void unlist(struct relay *relay, struct mark *mark)
+{
+    DL_DELETE(relay->marks.acked, mark);
+    mark->state = MARK_TOLD;
+}
+
 static void mark_free(struct relay *relay, struct mark *mark)
 {
     mark_unkey(relay, mark);
     if (mark->state == MARK_ACKED)
-        DL_DELETE(relay->marks.acked, mark);
+        unlist(relay, mark);
     free(mark);
 }
 
@@ -339,8 +346,10 @@ void marks_tick(struct relay *relay)
 {
     uint64_t now_ms = clock_now_ms();
     struct mark *mark;
-    while ((mark = relay->marks.acked) && now_ms - mark->acked_at_ms > MARKS_ECHO_SECONDS * 1000)
+    while ((mark = relay->marks.acked) && now_ms - mark->acked_at_ms > MARKS_ECHO_SECONDS * 1000) {
+        unlist(relay, mark);
         mark_free(relay, mark);
+    }
 }
 
 /* ---- mark_all_read ---- */

@@ -250,6 +250,8 @@ static void take_row(struct session *session, const struct answer *answer, int r
 /* Who asked the number-th question, if that catch-up is still going on. */
 static struct session *asker(struct relay *relay, const struct flight *flight, int number)
 {
+    if (number < 0 || number >= flight->count)
+        return NULL; /* not a row of herald.relay_resume() */
     struct session *session = session_find(relay, flight->asked[number].session);
     bool same = session && session->replay && session->replay->number == flight->asked[number].replay;
     return same ? session : NULL;
