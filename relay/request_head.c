@@ -163,7 +163,8 @@ static bool parse_request_line(struct text line, struct request_head *head, stru
     struct text method, target;
     if (!take_before(&line, TEXT(" "), &method) || !take_before(&line, TEXT(" "), &target))
         return false;
-    if (!is_name(method) || !is_visible_ascii(target))
+    /* An escaped zero byte would end libwebsockets' texts: what stands behind it would not be looked at. */
+    if (!is_name(method) || !is_visible_ascii(target) || memmem(target.bytes, target.size, "%00", 3))
         return false;
     if (line.size != 8 || !begins_with(line, TEXT("HTTP/1.")) || line.bytes[7] < '0' || line.bytes[7] > '9')
         return false;
