@@ -19,7 +19,7 @@
 
 enum auth_mode { AUTH_MODE_JWT, AUTH_MODE_DEV };
 enum auth_reject { AUTH_REJECT_CLOSE, AUTH_REJECT_HTTP };
-enum feed_mode { FEED_NOTIFY, FEED_POLL };
+enum feed_mode { FEED_ADAPTIVE, FEED_NOTIFY, FEED_POLL };
 
 /* Strings are owned, NULL when unset. */
 struct config {

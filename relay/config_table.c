@@ -8,7 +8,7 @@ static const char *const auth_words[] = {"jwt", "dev", NULL};
 static const char *const alg_words[] = {"HS256", "HS384", "HS512", "RS256", "RS384",
                                         "RS512", "ES256", "ES384", "ES512", NULL};
 static const char *const reject_words[] = {"close", "http", NULL};
-static const char *const feed_words[] = {"notify", "poll", NULL};
+static const char *const feed_words[] = {"adaptive", "notify", "poll", NULL};
 static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_words[] = {"logfmt", "json", NULL};
 
@@ -106,10 +106,10 @@ const struct config_option config_table[] = {
     {.name = "HERALD_FEED",
      .type = CONFIG_WORD,
      AT(feed),
-     .fallback = "notify",
+     .fallback = "adaptive",
      .words = feed_words,
-     .help = "How the relay learns of changes: notify sleeps until PostgreSQL rings; poll asks all the time "
-             "and costs writers nothing."},
+     .help = "How the relay learns of changes: notify sleeps until PostgreSQL rings, which writers at work at the "
+             "same time queue for; poll asks all the time and costs them nothing; adaptive sleeps while they are few."},
     {.name = "HERALD_MAX_CONNECTIONS",
      .type = CONFIG_NUMBER,
      AT(max_connections),

@@ -1,8 +1,8 @@
 /* The feed: what has changed since the last look comes in from herald.feed(), and
  * goes to the sink. One connection listens, owns a doorbell key and asks; while it
  * holds its key ("armed") it sleeps until a bell rings, and looks once a second for
- * safety. Without the key it asks again and again. docs/ARCHITECTURE.md says why
- * nothing is lost. */
+ * safety. Without the key it asks again and again. feed_pace.c decides which, and
+ * docs/ARCHITECTURE.md says why nothing is lost. */
 #include "feed.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "cursor.h"
+#include "feed_pace.h"
 #include "feed_place.h"
 #include "feed_row.h"
 #include "log.h"
@@ -22,9 +23,6 @@
 enum {
     SLICE_ROWS = 256,     /* handled in one loop turn, */
     SLICE_BYTES = 262144, /* or so much of them */
-    SAFETY_MS = 1000,     /* armed: look this often without a bell */
-    PAUSE_FIRST_MS = 1,   /* not armed: between two looks, growing while nothing comes */
-    PAUSE_LAST_MS = 10,
     WATCHDOG_MS = 1000,
     HANG_MS = 10000,      /* a statement without an answer: the connection is given up */
     USAGE_PERIOD_MS = 5000,
@@ -45,6 +43,8 @@ enum step {
     STEP_BEGIN, /* the first snapshot ever */
     STEP_LOOK,  /* the feed query */
     STEP_ARM,
+    STEP_DISARM,
+    STEP_CHECK, /* who waits for the NOTIFY lock */
     STEP_USAGE,
 };
 
@@ -70,13 +70,11 @@ struct feed {
     struct pooler_check *pooler_check; /* until it has passed */
     enum step step;
     bool live;
-    bool armed;
-    bool rung;        /* a bell that no look has answered yet */
+    struct feed_pace pace;
     bool resync_due;  /* another history begins: everybody is told anew */
     int key;          /* 0…3, or -1 */
     uint64_t key_at_ms, usage_at_ms;
     uint64_t heard_ms; /* last bytes of the running statement */
-    uint64_t pause_ms;
 
     struct feed_place place;
     char cursor[CURSOR_TEXT_SIZE]; /* of place.newest */
@@ -87,7 +85,7 @@ struct feed {
     struct feed_header header; /* its text is in header_snapshot */
     char *header_snapshot;
 
-    uv_timer_t timer;    /* pause, or the safety look */
+    uv_timer_t timer;    /* when the pace wants to be asked again */
     uv_timer_t watchdog;
     uv_idle_t more;      /* rows are left after a slice */
 };
@@ -120,7 +118,10 @@ static void ask(struct feed *feed, enum step step, const char *sql)
 static void look(struct feed *feed)
 {
     const char *since[] = {feed->place.newest.snapshot};
-    feed->rung = false; /* a bell from now on wants another look */
+    unsigned missed_bells = feed->pace.missed_bells;
+    pace_looking(&feed->pace, clock_now_ms());
+    if (feed->pace.missed_bells != missed_bells)
+        log_debug("bell_missed", LOG_INT("count", feed->pace.missed_bells));
     feed->header_seen = false;
     feed->rows = 0;
     int accepted = PQsendQueryPrepared(feed->link.conn, "feed", 1, since, NULL, NULL, 0) &&
@@ -143,6 +144,20 @@ static void ask_to_arm(struct feed *feed)
     char sql[64];
     snprintf(sql, sizeof(sql), "select pg_try_advisory_lock(%d, %d)", KEY_CLASS_BELL, feed->key);
     ask(feed, STEP_ARM, sql);
+}
+
+static void ask_to_disarm(struct feed *feed)
+{
+    char sql[64];
+    snprintf(sql, sizeof(sql), "select pg_advisory_unlock(%d, %d)", KEY_CLASS_BELL, feed->key);
+    ask(feed, STEP_DISARM, sql);
+}
+
+/* PostgreSQL locks database 0 for it (1262 is pg_database), until the commit is flushed. */
+static void ask_who_waits(struct feed *feed)
+{
+    ask(feed, STEP_CHECK, "select exists (select from pg_locks where locktype = 'object' and database = 0 "
+                          "and classid = 1262 and objid = 0 and not granted)");
 }
 
 /* ---- a look's rows ---- */
@@ -238,16 +253,27 @@ static void take_key(struct feed *feed, const PGresult *result)
 {
     feed->key_at_ms = clock_now_ms();
     feed->key = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : -1;
+    pace_key(&feed->pace, feed->key >= 0);
     if (feed->key < 0 && !feed->live)
         log_info("feed_polls", LOG_STR("why", "all doorbell keys are taken by other relays"));
 }
 
+static bool is_true(const PGresult *result)
+{
+    return PQgetvalue(result, 0, 0)[0] == 't';
+}
+
 static void take_arm(struct feed *feed, const PGresult *result)
 {
-    feed->armed = PQgetvalue(result, 0, 0)[0] == 't';
-    /* Granted: every writer that did not ring is visible now, and everyone later will ring. */
-    if (feed->armed)
-        feed->rung = true;
+    pace_arm_answered(&feed->pace, clock_now_ms(), is_true(result));
+    if (is_true(result))
+        log_debug("feed_armed", LOG_INT("key", feed->key));
+}
+
+static void take_disarm(struct feed *feed)
+{
+    pace_disarmed(&feed->pace, clock_now_ms());
+    log_debug("feed_disarmed", LOG_INT("key", feed->key), LOG_INT("hold_ms", feed->pace.hold_ms));
 }
 
 static void take_usage(struct feed *feed, const PGresult *result)
@@ -282,6 +308,10 @@ static bool take_result(struct feed *feed, const PGresult *result)
         take_key(feed, result);
     else if (feed->step == STEP_ARM)
         take_arm(feed, result);
+    else if (feed->step == STEP_DISARM)
+        take_disarm(feed);
+    else if (feed->step == STEP_CHECK)
+        pace_checked(&feed->pace, clock_now_ms(), is_true(result));
     else if (feed->step == STEP_USAGE)
         take_usage(feed, result);
     return true;
@@ -289,29 +319,47 @@ static bool take_result(struct feed *feed, const PGresult *result)
 
 /* ---- what comes next ---- */
 
+static void on_timer(uv_timer_t *timer);
+
+/* Nothing to look at: time for what is done now and then. */
+static void rest(struct feed *feed, uint64_t wait_ms)
+{
+    uint64_t now_ms = clock_now_ms();
+    if (now_ms - feed->usage_at_ms >= USAGE_PERIOD_MS)
+        ask(feed, STEP_USAGE, "select pg_notification_queue_usage()");
+    else if (feed->key < 0 && feed->config->feed != FEED_POLL && now_ms - feed->key_at_ms >= KEY_PERIOD_MS)
+        ask_for_key(feed);
+    else
+        uv_timer_start(&feed->timer, on_timer, wait_ms, 0);
+}
+
+static void next_step(struct feed *feed)
+{
+    uint64_t wait_ms = 0;
+    switch (pace_next(&feed->pace, clock_now_ms(), &wait_ms)) {
+    case PACE_LOOK:
+        look(feed);
+        return;
+    case PACE_WAIT:
+        rest(feed, wait_ms);
+        return;
+    case PACE_ARM:
+        ask_to_arm(feed);
+        return;
+    case PACE_DISARM:
+        ask_to_disarm(feed);
+        return;
+    case PACE_CHECK:
+        ask_who_waits(feed);
+        return;
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct feed *feed = timer->data;
     if (feed->step == STEP_NONE && feed->link.state == LINK_UP)
-        look(feed);
-}
-
-static void sleep_or_pause(struct feed *feed)
-{
-    uint64_t now_ms = clock_now_ms();
-    if (feed->armed) {
-        if (now_ms - feed->usage_at_ms >= USAGE_PERIOD_MS) {
-            ask(feed, STEP_USAGE, "select pg_notification_queue_usage()");
-            return;
-        }
-        uv_timer_start(&feed->timer, on_timer, SAFETY_MS, 0);
-        return;
-    }
-    if (feed->key < 0 && feed->config->feed != FEED_POLL && now_ms - feed->key_at_ms >= KEY_PERIOD_MS) {
-        ask_for_key(feed);
-        return;
-    }
-    uv_timer_start(&feed->timer, on_timer, feed->pause_ms, 0);
+        next_step(feed);
 }
 
 /* Transactions to come have ids that S holds for finished. */
@@ -334,16 +382,8 @@ static void after_look(struct feed *feed)
         return;
     }
     window_done(feed);
-    if (feed->rows)
-        feed->pause_ms = PAUSE_FIRST_MS;
-    else if (feed->pause_ms < PAUSE_LAST_MS)
-        feed->pause_ms++;
-    if (feed->rung)
-        look(feed);
-    else if (!feed->armed && feed->key >= 0 && feed->config->feed == FEED_NOTIFY)
-        ask_to_arm(feed);
-    else
-        sleep_or_pause(feed);
+    pace_looked(&feed->pace, clock_now_ms(), feed->rows);
+    next_step(feed);
 }
 
 static void start_looking(struct feed *feed)
@@ -397,16 +437,10 @@ static void go_on(struct feed *feed)
         after_look(feed);
         return;
     case STEP_ARM:
-        if (feed->armed)
-            look(feed);
-        else
-            sleep_or_pause(feed);
-        return;
+    case STEP_DISARM:
+    case STEP_CHECK:
     case STEP_USAGE:
-        if (feed->rung)
-            look(feed);
-        else
-            sleep_or_pause(feed);
+        next_step(feed);
         return;
     }
 }
@@ -427,11 +461,11 @@ static void hear_bells(struct feed *feed)
             return;
         }
         PQfreemem(bell);
-        feed->rung = true;
+        pace_bell(&feed->pace, clock_now_ms());
     }
-    if (feed->rung && feed->step == STEP_NONE && feed->live) {
+    if (feed->step == STEP_NONE && feed->live) {
         uv_timer_stop(&feed->timer);
-        look(feed);
+        next_step(feed);
     }
 }
 
@@ -477,8 +511,7 @@ static void on_up(void *owner)
 {
     struct feed *feed = owner;
     feed->key = -1;
-    feed->armed = feed->rung = false;
-    feed->pause_ms = PAUSE_FIRST_MS;
+    pace_start(&feed->pace, feed->config->feed, clock_now_ms());
     ask(feed, STEP_SETUP, setup_sql);
 }
 
@@ -486,7 +519,6 @@ static void on_down(void *owner, const char *why)
 {
     struct feed *feed = owner;
     feed->step = STEP_NONE;
-    feed->armed = false;
     uv_timer_stop(&feed->timer);
     uv_idle_stop(&feed->more);
     say_state(feed, false, why);

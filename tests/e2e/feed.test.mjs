@@ -9,6 +9,7 @@ import { CANARY, startRelay } from './lib/relay.mjs';
 import { eventually, sleep } from './lib/wait.mjs';
 
 const modes = [
+  { HERALD_FEED: 'adaptive', HERALD_WORKERS: '1' },
   { HERALD_FEED: 'notify', HERALD_WORKERS: '1' },
   { HERALD_FEED: 'poll', HERALD_WORKERS: '1' },
   { HERALD_FEED: 'notify', HERALD_WORKERS: '2' },

@@ -36,7 +36,7 @@ cluster_start() {
   cluster_user "$bindir/initdb" -D "$cluster_dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync \
     > "$cluster_dir/initdb.log" 2>&1 || { cat "$cluster_dir/initdb.log" >&2; return 1; }
   cluster_user "$bindir/pg_ctl" -D "$cluster_dir/data" -l "$cluster_dir/server.log" -w start \
-    -o "-c listen_addresses='' -k $cluster_dir -c fsync=off -c max_prepared_transactions=4 -c autovacuum=off" \
+    -o "-c listen_addresses='' -k $cluster_dir -c fsync=${CLUSTER_FSYNC:-off} -c max_prepared_transactions=4 -c autovacuum=off" \
     > /dev/null || { cat "$cluster_dir/server.log" >&2; return 1; }
   export PGHOST=$cluster_dir PGUSER=postgres PATH=$bindir:$PATH
   unset PGPORT PGDATABASE PGOPTIONS PGPASSWORD PGSERVICE

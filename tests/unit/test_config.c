@@ -80,7 +80,7 @@ START_TEST(defaults_are_those_of_the_table)
     ck_assert_int_eq((int)cfg.auth_reject, AUTH_REJECT_CLOSE);
     ck_assert_ptr_null(cfg.allowed_origins);
     ck_assert_int_ge(cfg.workers, 1);
-    ck_assert_int_eq((int)cfg.feed, FEED_NOTIFY);
+    ck_assert_int_eq((int)cfg.feed, FEED_ADAPTIVE);
     ck_assert_int_eq(cfg.max_connections, 100000);
     ck_assert_int_eq(cfg.max_connections_per_user, 50);
     ck_assert_int_eq(cfg.max_connections_per_ip, 1000);
@@ -131,6 +131,7 @@ static const char *const good_values[] = {
     "HERALD_ALLOWED_ORIGINS=https://xn--mnchen-3ya.example",
     "HERALD_WORKERS=0",
     "HERALD_WORKERS=256",
+    "HERALD_FEED=adaptive",
     "HERALD_FEED=notify",
     "HERALD_FEED=poll",
     "HERALD_MAX_CONNECTIONS=1",
@@ -225,7 +226,7 @@ static const struct {
     {"HERALD_WORKERS=0x2", "whole number"},
     {"HERALD_WORKERS=99999999999999999999", "whole number"},
     {"HERALD_WORKERS=4294967297", "whole number"},
-    {"HERALD_FEED=listen", "notify or poll"},
+    {"HERALD_FEED=listen", "adaptive, notify or poll"},
     {"HERALD_MAX_CONNECTIONS=0", "1 to 1000000"},
     {"HERALD_MAX_CONNECTIONS=1000001", "1 to 1000000"},
     {"HERALD_MAX_CONNECTIONS_PER_USER=0", "1 to 1000000"},
