@@ -79,9 +79,6 @@ static void door_kill(void *socket)
 static void door_read(void *socket, bool on)
 {
     lws_rx_flow_control(socket, on);
-    /* What libwebsockets has read already it handles only after some event of its own: the next may never come. */
-    if (on)
-        lws_callback_on_writable(socket);
 }
 
 static uint32_t door_taken(void *socket)

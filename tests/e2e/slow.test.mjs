@@ -11,6 +11,7 @@ import { startRelay } from './lib/relay.mjs';
 import { eventually, sleep } from './lib/wait.mjs';
 
 const MIB = 1024 * 1024;
+const BATCHES = 90; // of a thousand: fewer than the largest burst that a relay can be told to allow
 const HEARTBEAT_MS = 1_000;
 const UNLIMITED = { HERALD_RATE_LIMIT: '100000/s:100000', HERALD_RATE_LIMIT_PER_USER: '100000/s:100000' };
 
@@ -129,14 +130,14 @@ describe('slow tabs', () => {
     const message = frame('{"type":"ping"}');
     const many = Buffer.concat(Array.from({ length: 1000 }, () => message));
     let sent = 0;
-    while (sent < 200 && tab.socket.writableLength < 4 * MIB) {
+    while (sent < BATCHES && tab.socket.writableLength < 4 * MIB) {
       tab.socket.write(many);
       sent += 1;
       await sleep(10);
     }
-    assert.ok(tab.socket.writableLength >= 4 * MIB || sent === 200);
+    assert.ok(tab.socket.writableLength >= 4 * MIB || sent === BATCHES);
     await sleep(500);
-    assertSmall(patient.memory() - before, 8);
+    assertSmall(patient.memory() - before, 4);
     await tab.readUntil('"type":"pong"', sent * 1000, 60_000);
     tab.socket.destroy();
   });
