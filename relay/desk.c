@@ -71,8 +71,7 @@ struct desk {
     int length;
     bool ready;       /* the set-up went well */
     uint32_t epoch;  /* of the history that is read and written here */
-    bool has_result;  /* result belongs to the query at the head */
-    PGresult *result;
+    PGresult *result; /* of the query at the head, until its sync comes */
     uint64_t heard_ms; /* last bytes from the database while queries were out */
     uint64_t trouble_at_ms; /* when a query failed by no fault of its own; 0: none has, or it works again */
     enum desk_statement troubled;
