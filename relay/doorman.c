@@ -343,7 +343,7 @@ void doorman_take(struct doorman *doorman, int fd, struct net_address address)
     struct relay *relay = doorman->relay;
     const struct config *config = relay->config;
     bool is_proxy = trusted_proxies_have(&config->trusted_proxies, address);
-    if (doorman->count >= sessions_allowed(relay) + SPARE_VISITORS - relay->sessions.count) {
+    if (doorman->count + relay->guests + relay->sessions.count >= sessions_allowed(relay) + SPARE_VISITORS) {
         turn_away(doorman, fd, REFUSAL_CAPACITY);
         return;
     }

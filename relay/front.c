@@ -41,16 +41,37 @@ struct front {
     struct lws *listener;
     struct proxy_intake *intake;
     struct doorman *doorman;
-    struct net_address *addresses; /* of the peers of the sockets that libwebsockets has, by descriptor */
-    int address_room;
     int listen_fd; /* a duplicate of the caller's; -1 when no longer accepting */
     uint64_t complain_ms; /* not before: the next line about too few file descriptors */
     int spare_fd;  /* given up for a moment when the process has no other left */
 };
 
+/* A connection that libwebsockets reads requests from; it ends as one, or becomes a session. */
+struct guest {
+    struct net_address address; /* of its socket's peer */
+    struct peer *peer;          /* it is counted there; NULL for a proxy */
+};
+
 static struct front *front_of(struct lws *wsi)
 {
     return lws_context_user(lws_get_context(wsi));
+}
+
+/* The opaque user data of a wsi is its guest, told by its lowest bit, or its session. */
+static void set_guest(struct lws *wsi, struct guest *guest)
+{
+    lws_set_opaque_user_data(wsi, (void *)((uintptr_t)guest | 1));
+}
+
+static struct guest *guest_of(struct lws *wsi)
+{
+    uintptr_t data = (uintptr_t)lws_get_opaque_user_data(wsi);
+    return data & 1 ? (struct guest *)(data - 1) : NULL;
+}
+
+static struct session *session_of(struct lws *wsi)
+{
+    return guest_of(wsi) ? NULL : lws_get_opaque_user_data(wsi);
 }
 
 /* ---- the door: what sessions want of their socket ---- */
@@ -104,22 +125,45 @@ static void give_up_one(struct front *front)
     front->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void remember_address(struct front *front, int fd, struct net_address address)
+/* ---- guests ---- */
+
+static bool is_proxy(const struct front *front, struct net_address address)
 {
-    if (fd >= front->address_room) {
-        front->address_room = fd * 2 + 64;
-        front->addresses =
-            memory_resize(front->addresses, (size_t)front->address_room * sizeof(*front->addresses));
-    }
-    front->addresses[fd] = address;
+    return trusted_proxies_have(&front->relay->config->trusted_proxies, address);
+}
+
+static struct guest *guest_new(struct front *front, struct net_address address)
+{
+    struct relay *relay = front->relay;
+    struct guest *guest = memory_zero(sizeof(*guest));
+    guest->address = address;
+    if (!is_proxy(front, address))
+        guest->peer = peers_enter(&relay->sessions.peers, address, clock_now_ms(), relay->config->auth_failure_limit);
+    relay->guests++;
+    return guest;
+}
+
+static void guest_free(struct front *front, struct guest *guest)
+{
+    struct relay *relay = front->relay;
+    if (!guest)
+        return;
+    peers_leave(&relay->sessions.peers, guest->peer, clock_now_ms(), relay->config->auth_failure_limit);
+    relay->guests--;
+    free(guest);
 }
 
 /* From here on the socket is libwebsockets'. */
 static void adopt(void *owner, int fd, struct net_address address)
 {
     struct front *front = owner;
-    remember_address(front, fd, address);
-    lws_adopt_socket_vhost(front->vhost, fd);
+    lws_adopt_desc_t socket = {.vh = front->vhost, .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, .fd = {.sockfd = fd}};
+    struct guest *guest = guest_new(front, address);
+    struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&socket);
+    if (wsi)
+        set_guest(wsi, guest);
+    else
+        guest_free(front, guest);
 }
 
 /* From the intake, or from the listening socket. */
@@ -131,8 +175,7 @@ static void to_doorman(void *owner, int fd, struct net_address address)
 
 static void receive_socket(struct front *front, int fd, struct net_address peer)
 {
-    const struct config *config = front->relay->config;
-    if (config->proxy_protocol && trusted_proxies_have(&config->trusted_proxies, peer))
+    if (front->relay->config->proxy_protocol && is_proxy(front, peer))
         proxy_intake_take(front->intake, fd, peer);
     else
         to_doorman(front, fd, peer);
@@ -248,23 +291,34 @@ static struct text handshake_cursor(struct lws *wsi, char *buffer, size_t size)
 }
 
 /* The address of the client: the peer's, or what a trusted proxy says of it. */
-static struct net_address handshake_client(struct lws *wsi)
+static struct net_address handshake_client(struct lws *wsi, struct net_address peer)
 {
     char value[HEADER_BYTES];
     const struct front *front = front_of(wsi);
-    const struct trusted_proxies *proxies = &front->relay->config->trusted_proxies;
-    struct net_address peer = front->addresses[lws_get_socket_fd(wsi)], client = {0};
-    if (trusted_proxies_have(proxies, peer)) /* libwebsockets joins several fields with commas */
-        forwarded_read(proxies, text_of(header(wsi, WSI_TOKEN_X_FORWARDED_FOR, value, sizeof(value))), &client);
+    struct net_address client = {0};
+    if (is_proxy(front, peer)) /* libwebsockets joins several fields with commas */
+        forwarded_read(&front->relay->config->trusted_proxies,
+                       text_of(header(wsi, WSI_TOKEN_X_FORWARDED_FOR, value, sizeof(value))), &client);
     return net_address_is_none(client) ? peer : client;
+}
+
+/* The guest becomes a session. */
+static struct session *admit(struct lws *wsi)
+{
+    struct front *front = front_of(wsi);
+    struct guest *guest = guest_of(wsi);
+    struct net_address client = handshake_client(wsi, guest->address);
+    guest_free(front, guest);
+    struct session *session = session_open(front->relay, wsi, client);
+    lws_set_opaque_user_data(wsi, session);
+    return session;
 }
 
 static void established(struct lws *wsi)
 {
     char cursor[128];
     char buffer[AUTH_TOKEN_MAX_BYTES + 16];
-    struct session *session = session_open(front_of(wsi)->relay, wsi, handshake_client(wsi));
-    lws_set_opaque_user_data(wsi, session);
+    struct session *session = admit(wsi);
     struct text token = handshake_token(wsi, buffer, sizeof(buffer));
     bool given = token.size || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
     if (given && session->state == SESSION_WAITING)
@@ -318,6 +372,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_RAW_RX_FILE:
         accept_batch(front_of(wsi));
         return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        guest_free(front_of(wsi), guest_of(wsi));
+        return 0;
     case LWS_CALLBACK_RAW_ADOPT:
         /* What libwebsockets makes of a CONNECT request; it would leave the connection open for ever. */
         return -1;
@@ -335,7 +392,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_SERVER_WRITEABLE:
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
     case LWS_CALLBACK_CLOSED:
-        session = lws_get_opaque_user_data(wsi);
+        session = session_of(wsi);
         return session ? session_callback(wsi, reason, session, in, size) : 0;
     default:
         return 0;
@@ -419,6 +476,5 @@ void front_free(struct front *front)
     doorman_free(front->doorman);
     proxy_intake_free(front->intake);
     close(front->spare_fd);
-    free(front->addresses);
     free(front);
 }

@@ -29,6 +29,7 @@ struct relay {
     struct resumes resumes;
     struct drain drain;
     struct counters counters;
+    int guests;  /* connections that show requests and are no session */
     int sharing; /* workers that share the limit of connections; 1: this process alone */
     bool stopping;
 };

@@ -2,7 +2,9 @@
 // limit, below and above; and each is counted. Whose address it is behind a proxy is in proxies.test.mjs.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { Client, connect, devToken, outcome } from './lib/client.mjs';
+import { account } from './lib/env.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { RawSocket, upgradeRequest } from './lib/raw.mjs';
 import { startRelay } from './lib/relay.mjs';
@@ -67,21 +69,38 @@ describe('admission', () => {
       assert.equal((await relay.counters()).handshakes_refused_429_address_full, 1);
     });
 
-    it('sockets that wait with half a request count too: an address gets 64 more of them, then 429 at once', async () => {
-      const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS_PER_IP: '10' });
+    for (const [what, wait] of [
+      ['that wait with half a request', (socket) => socket.write('GET /')],
+      ['that are kept alive after an answer', (socket) => socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n').then(() => socket.response())],
+    ]) {
+      it(`sockets ${what} count too: an address gets 64 more of them, then 429 at once`, async () => {
+        const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS_PER_IP: '10' });
+        const tab = await connect(relay, 'alice');
+        const waiting = Array.from({ length: 73 }, () => new RawSocket(relay));
+        await Promise.all(waiting.map(wait));
+        const fill = await relay.get('/healthz').then(({ status }) => status, () => 'eof');
+        assert.equal(fill, 429, 'the 75th');
+        const other = new RawSocket(relay, { localAddress: '127.0.0.50' });
+        await other.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+        assert.equal((await other.response()).status, 200, 'another address');
+        waiting.pop().destroy();
+        await eventually('room for the 74th', async () => (await relay.get('/healthz')).status === 200);
+        [...waiting, other].forEach((socket) => socket.destroy());
+        await tab.ping();
+        assert.ok((await relay.counters()).handshakes_refused_429_address_full >= 1);
+      });
+    }
+
+    it('sockets that are kept alive count in all: 64 more than HERALD_MAX_CONNECTIONS, then 503 at once', async () => {
+      const relay = await startRelay(db, { HERALD_MAX_CONNECTIONS: '5' });
       const tab = await connect(relay, 'alice');
-      const waiting = Array.from({ length: 73 }, () => new RawSocket(relay));
-      await Promise.all(waiting.map((socket) => socket.write('GET /')));
-      const fill = await relay.get('/healthz').then(({ status }) => status, () => 'eof');
-      assert.equal(fill, 429, 'the 75th');
-      const other = new RawSocket(relay, { localAddress: '127.0.0.50' });
-      await other.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n`);
-      assert.equal((await other.response()).status, 200, 'another address');
-      waiting.pop().destroy();
-      await eventually('room for the 74th', async () => (await relay.get('/healthz')).status === 200);
-      [...waiting, other].forEach((socket) => socket.destroy());
+      const kept = Array.from({ length: 68 }, () => new RawSocket(relay));
+      await Promise.all(kept.map((socket) => socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n').then(() => socket.response())));
+      assert.equal((await relay.get('/healthz')).status, 503, 'the 70th');
+      kept.pop().destroy();
+      await eventually('room for the 69th', async () => (await relay.get('/healthz')).status === 200);
+      kept.forEach((socket) => socket.destroy());
       await tab.ping();
-      assert.ok((await relay.counters()).handshakes_refused_429_address_full >= 1);
     });
   });
 
@@ -200,7 +219,8 @@ describe('admission', () => {
     });
 
     it('a process without file descriptors closes what it cannot serve, says so once, and goes on', async () => {
-      const poor = await startRelay(db, { HERALD_MAX_CONNECTIONS: '2' }); // and 256 other files
+      const poor = await startRelay(db);
+      execFileSync('prlimit', ['--pid', String(poor.pid), '--nofile=150'], account);
       const tab = await connect(poor, 'alice');
       const crowd = [];
       while (!/event=out_of_file_descriptors/.test(poor.log())) {
