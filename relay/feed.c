@@ -48,10 +48,13 @@ enum step {
     STEP_USAGE,
 };
 
+/* A server that cannot reach this relay any more gives its doorbell key back after the times of tcp_…: until then
+ * writers would ring for nobody. */
 static const char setup_sql[] =
     "set search_path = pg_catalog; set enable_seqscan = off; set enable_bitmapscan = off; "
     "set plan_cache_mode = force_generic_plan; set jit = off; set max_parallel_workers_per_gather = 0; "
-    "set statement_timeout = 0; set idle_session_timeout = 0; listen herald";
+    "set statement_timeout = 0; set idle_session_timeout = 0; set tcp_keepalives_idle = 5; "
+    "set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'; listen herald";
 static const char feed_sql[] = "select kind, user_id, id, version, body, snapshot, xmin, insert_lsn, flush_lsn "
                                "from herald.feed($1::pg_snapshot)";
 static const char begin_sql[] = "select 'h', null, null, null, null, pg_current_snapshot()::text, "

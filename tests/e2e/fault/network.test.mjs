@@ -165,6 +165,17 @@ describe('the network between relay and database', () => {
     }));
   }
 
+  it('a relay that cannot be reached loses its doorbell key: nobody rings for it for long', { skip }, (t) => during(t, async () => {
+    const holders = async () => (await db.sql(`select pid from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' and granted`)).map((row) => row.pid);
+    const before = await holders();
+    assert.ok(before.length, 'one is armed');
+    [network.relay, network.database].forEach((end) => end.meet(lost));
+    const start = performance.now();
+    await eventually('its key to be free', async () => (await holders()).every((pid) => !before.includes(pid)), 30_000);
+    t.diagnostic(`free after ${Math.round(performance.now() - start)} ms`);
+    network.heal();
+  }));
+
   it('a fifth of all packets is lost: it goes on, slower, and nothing is missing', { skip }, (t) => during(t, async () => {
     for (const end of [network.relay, network.database]) end.meet('numgen random mod 100 < 20 drop');
     await sleep(IMPAIRED_MS);
