@@ -2,6 +2,7 @@
  * once, and the same bytes go to every worker. */
 #include "supervisor.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,10 +237,17 @@ static void introduce(struct slot *slot)
     parcel_drop(parcel);
 }
 
+/* This very program. The link works where the path does not, as when a newer one has replaced it; the path is what
+ * debuggers can follow. */
+static const char *own_program(char *path, size_t size)
+{
+    return uv_exepath(path, &size) == 0 && access(path, X_OK) == 0 ? path : "/proc/self/exe";
+}
+
 static void start_worker(struct slot *slot)
 {
     struct supervisor *supervisor = slot->supervisor;
-    char number[16];
+    char number[16], path[PATH_MAX];
     snprintf(number, sizeof(number), "%d", slot->number);
     char *arguments[] = {"pgherald", "serve", "--worker", number, "--config", supervisor->config->file, NULL};
     if (!supervisor->config->file)
@@ -258,7 +266,7 @@ static void start_worker(struct slot *slot)
                                .data.stream = (uv_stream_t *)slot->pipe},
     };
     uv_process_options_t options = {
-        .file = "/proc/self/exe",
+        .file = own_program(path, sizeof(path)),
         .args = arguments,
         .exit_cb = on_exit_of_worker,
         .stdio = files,

@@ -4,7 +4,6 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { connect, readAll } from './lib/client.mjs';
-import { workerCounts } from './lib/env.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { CANARY, startRelay } from './lib/relay.mjs';
 import { assertNotification, UUID } from './lib/shapes.mjs';
@@ -17,7 +16,7 @@ describe('messages', () => {
 
   const T = (text) => `${CANARY} ${text}`;
 
-  for (const workers of workerCounts) {
+  for (const workers of [1, 2]) {
     describe(`with HERALD_WORKERS=${workers}`, () => {
       let db;
       let relay;

@@ -3,6 +3,7 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { Client, connect, devToken, Mirror } from './lib/client.mjs';
+import { patience } from './lib/env.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { startRelay } from './lib/relay.mjs';
 import { sleep } from './lib/wait.mjs';
@@ -172,13 +173,17 @@ describe('resume', () => {
       const user = await db.person();
       let relays = [await startRelay(db, { HERALD_WORKERS: workers }), await startRelay(db, { HERALD_FEED: 'poll' })];
       const mirror = new Mirror();
+      const apply = (frame) => {
+        assert.ok(!frame.resync, 'it is told what it missed');
+        mirror.apply(frame);
+      };
       let writing = true;
       const writer = (async () => {
         for (let i = 0; writing; i += 1) {
           await db.notify(user, `w${i}`);
           if (i % 3 === 0) await db.sql(`update herald.notifications set message = 'm' where id in (select id from herald.notifications where user_id = $1 order by random() limit 1)`, [`u-${user}`]);
           if (i % 5 === 0) await db.sql(`delete from herald.notifications where id in (select id from herald.notifications where user_id = $1 order by random() limit 1)`, [`u-${user}`]);
-          await sleep(3);
+          await sleep(3 * patience ** 3); // a slow relay takes seconds to start, and over 500 changes are a resync
         }
       })();
       let tab = await connect(relays[0], user);
@@ -188,7 +193,7 @@ describe('resume', () => {
         await sleep(120);
         tab.socket.terminate();
         await tab.closed;
-        tab.frames.forEach((frame) => mirror.apply(frame));
+        tab.frames.forEach(apply);
         const cursor = lastCursor(tab);
         if (round === 3) {
           process.kill(relays[0].pid, 'SIGKILL');
@@ -201,7 +206,7 @@ describe('resume', () => {
       writing = false;
       await writer;
       await tab.settle(db, user);
-      tab.frames.forEach((frame) => mirror.apply(frame));
+      tab.frames.forEach(apply);
       assert.deepEqual(mirror.versions(), await db.versions(user));
     });
   }

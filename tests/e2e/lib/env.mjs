@@ -11,9 +11,6 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 /** Sanitizer and valgrind runs set HERALD_E2E_PATIENCE to stretch every deadline. */
 export const patience = Number(process.env.HERALD_E2E_PATIENCE ?? 1);
 
-/** With how many workers a relay is tried. Valgrind cannot follow a supervisor's: HERALD_E2E_WORKERS=1 leaves them out. */
-export const workerCounts = process.env.HERALD_E2E_WORKERS ? [Number(process.env.HERALD_E2E_WORKERS)] : [1, 2];
-
 function find_account() {
   if (process.getuid() !== 0) return {};
   const id = (flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
