@@ -13,6 +13,13 @@ static const char *limited_word(int limited)
     return words[limited];
 }
 
+static const char *lookup_word(int lookup)
+{
+    static const char *const words[LOOKUPS] = {
+        [LOOKUP_KNOWN] = "known", [LOOKUP_ASKED] = "asked", [LOOKUP_STATEMENTS] = "statements"};
+    return words[lookup];
+}
+
 static const char *dropped_word(int dropped)
 {
     static const char *const words[DROPPED_SOCKETS] = {[DROPPED_OUT_OF_FILES] = "out_of_files",
@@ -29,6 +36,7 @@ static const struct {
     {"sessions_closed", offsetof(struct counters, sessions_closed), END_REASONS, end_reason_word},
     {"handshakes_refused", offsetof(struct counters, handshakes_refused), REFUSALS, refusal_word},
     {"logins", offsetof(struct counters, logins), LOGIN_RESULTS, login_result_word},
+    {"lookups", offsetof(struct counters, lookups), LOOKUPS, lookup_word},
     {"messages_limited", offsetof(struct counters, messages_limited), LIMITED_MESSAGES, limited_word},
     {"sockets_dropped", offsetof(struct counters, sockets_dropped), DROPPED_SOCKETS, dropped_word},
 };
@@ -42,7 +50,10 @@ void counters_each(const struct counters *counters, counters_visit *visit, void 
     }
 }
 
-enum { COUNTERS = END_REASONS + REFUSALS + LOGIN_RESULTS + LIMITED_MESSAGES + DROPPED_SOCKETS, NAME_SIZE = 64 };
+enum {
+    COUNTERS = END_REASONS + REFUSALS + LOGIN_RESULTS + LOOKUPS + LIMITED_MESSAGES + DROPPED_SOCKETS,
+    NAME_SIZE = 64
+};
 
 struct line {
     int count;

@@ -10,12 +10,14 @@
 #include "session.h"
 
 enum limited_message { LIMITED_BY_CONNECTION, LIMITED_BY_USER, LIMITED_BY_ADDRESS, LIMITED_MESSAGES };
+enum lookup { LOOKUP_KNOWN, LOOKUP_ASKED, LOOKUP_STATEMENTS, LOOKUPS }; /* of the users of tokens */
 enum dropped_socket { DROPPED_OUT_OF_FILES, DROPPED_PROXY_HEADER, DROPPED_SOCKETS };
 
 struct counters {
     uint64_t sessions_closed[END_REASONS];
     uint64_t handshakes_refused[REFUSALS];
     uint64_t logins[LOGIN_RESULTS];
+    uint64_t lookups[LOOKUPS];
     uint64_t messages_limited[LIMITED_MESSAGES]; /* answered rate_limited; the one that closes is not among them */
     uint64_t sockets_dropped[DROPPED_SOCKETS];   /* closed without a word */
 };

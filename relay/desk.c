@@ -28,7 +28,9 @@ static const struct {
     int params;
     const char *sql;
 } statement_table[DESK_STATEMENTS] = {
-    [DESK_RESOLVE_USER] = {"resolve_user", 1, "select herald.resolve_user($1::jsonb)"},
+    [DESK_RESOLVE_USERS] = {"resolve_users", 1,
+                            "select herald.resolve_user(u.claims) from unnest($1::jsonb[]) with ordinality u (claims, n) "
+                            "order by u.n"},
     [DESK_UNREAD_COUNTS] = {"unread_counts", 1,
                             "select c.user_id, c.count from unnest($1::text[]) with ordinality u (id, n) "
                             "join herald.relay_unread_counts($1::text[]) c on c.user_id = u.id order by u.n"},

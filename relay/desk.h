@@ -23,7 +23,7 @@ enum {
 };
 
 enum desk_statement {
-    DESK_RESOLVE_USER,  /* claims json -> user id or null */
+    DESK_RESOLVE_USERS, /* array of claims json -> user id or null, in its order */
     DESK_UNREAD_COUNTS, /* user ids -> (user id, count) */
     DESK_PAGE,          /* user, unread only, limit, before time, before id -> (count, list, next) */
     DESK_MARK_READ,     /* user ids, ids -> (user, id, version, notification) */

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "desk.h"
 #include "forwarded.h"
 #include "log.h"
 #include "login.h"
@@ -175,37 +174,34 @@ static void turn_away(struct doorman *doorman, int fd, enum refusal refusal)
 
 /* ---- who is it ---- */
 
-static void resolved(struct relay *relay, uint64_t id, void *context, const struct answer *found)
+static void resolved(struct relay *relay, uint64_t id, void *context, enum resolver_result result,
+                     struct text user_id)
 {
+    (void)user_id; /* libwebsockets' side asks again; it is known then */
     const struct doorman *doorman = context;
     struct visitor *visitor = NULL;
     HASH_FIND(hh, doorman->visitors, &id, sizeof(id), visitor);
     if (!visitor || visitor->state != VISITOR_ASKING)
         return;
-    if (!found || answer_error(found)) {
-        refuse(visitor, REFUSAL_UNAVAILABLE);
+    if (result == RESOLVER_FOUND) {
+        pass_on(visitor);
         return;
     }
-    bool known = answer_rows(found) == 1 && answer_text(found, 0, 0).size > 0;
-    if (known) {
-        pass_on(visitor);
+    if (result == RESOLVER_UNAVAILABLE) {
+        refuse(visitor, REFUSAL_UNAVAILABLE);
         return;
     }
     login_failed(relay, visitor->client, LOGIN_UNKNOWN_USER);
     refuse(visitor, REFUSAL_NO_USER);
 }
 
-/* The desk answers in the end, be it that the database is away; so there is no deadline here. */
+/* There is an answer in the end, be it that the database is away; so there is no deadline here. */
 static void ask(struct visitor *visitor, const struct auth_claims *claims)
 {
     struct doorman *doorman = visitor->doorman;
     visitor->state = VISITOR_ASKING;
     watch(visitor, UV_DISCONNECT, 0);
-    desk_submit(doorman->relay->desk, &(struct desk_query){.statement = DESK_RESOLVE_USER,
-                                                           .values = {claims->claims_json},
-                                                           .session = visitor->id,
-                                                           .context = doorman,
-                                                           .done = resolved});
+    resolver_want(&doorman->relay->resolver, claims->claims_json, visitor->id, doorman, resolved);
 }
 
 /* Where the request comes from, as its last proxy that is trusted says. */

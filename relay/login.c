@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "clock.h"
-#include "desk.h"
 #include "log.h"
 #include "memory.h"
 #include "message.h"
@@ -128,18 +127,16 @@ static void unavailable(struct session *session)
     forget(session);
 }
 
-static void resolved(struct relay *relay, uint64_t id, void *context, const struct answer *answer)
+static void resolved(struct relay *relay, uint64_t id, void *context, enum resolver_result result,
+                     struct text user_id)
 {
     (void)context;
     struct session *session = session_find(relay, id);
     if (!session || !session->login)
         return;
-    if (!answer || answer_error(answer)) {
+    if (result == RESOLVER_UNAVAILABLE) {
         unavailable(session);
-        return;
-    }
-    struct text user_id = answer_rows(answer) == 1 ? answer_text(answer, 0, 0) : (struct text){0};
-    if (!user_id.bytes || !user_id.size) {
+    } else if (result == RESOLVER_NOBODY) {
         login_failed(relay, address_of(session), LOGIN_UNKNOWN_USER);
         session_end(session, END_NO_USER);
     } else if (session->state == SESSION_OPEN) {
@@ -179,10 +176,7 @@ void login_start(struct session *session, struct text token, struct text cursor,
         memcpy(session->login->cursor, cursor.bytes, cursor.size);
     if (session->state == SESSION_WAITING)
         session_set_state(session, SESSION_LOGIN);
-    desk_submit(relay->desk, &(struct desk_query){.statement = DESK_RESOLVE_USER,
-                                                  .values = {claims.claims_json},
-                                                  .session = session->id,
-                                                  .done = resolved});
+    resolver_want(&relay->resolver, claims.claims_json, session->id, NULL, resolved);
     auth_claims_clear(&claims);
 }
 

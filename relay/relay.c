@@ -62,6 +62,8 @@ void relay_deliver(struct relay *relay, const struct change *change, struct fram
         resync_all(relay);
         return;
     }
+    if (change->kind == CHANGE_DISCONNECT)
+        resolver_forget(&relay->resolver); /* also for somebody who is not here, or is nobody at all */
     if (!change->user.size) {
         if (frame)
             push_to_all(relay, frame);
@@ -85,7 +87,7 @@ static void take_change(void *owner, const struct change *change)
 {
     struct relay *relay = owner;
     /* A row for nobody here is dropped before anything is made of it. */
-    if (change->user.size && !router_find(&relay->router, change->user))
+    if (change->kind != CHANGE_DISCONNECT && change->user.size && !router_find(&relay->router, change->user))
         return;
     struct frame *frame = message_change(change);
     relay_deliver(relay, change, frame);
@@ -101,14 +103,18 @@ static void take_window(void *owner, const char *cursor)
 
 static void take_resync(void *owner, const char *cursor)
 {
-    take_window(owner, cursor);
-    resync_all(owner);
+    struct relay *relay = owner;
+    take_window(relay, cursor);
+    resolver_forget(&relay->resolver);
+    resync_all(relay);
 }
 
 static void take_state(void *owner, bool live, const char *why)
 {
     struct relay *relay = owner;
     relay->router.live = live;
+    if (!live)
+        resolver_forget(&relay->resolver); /* until it runs again, nobody says that users have changed */
     snprintf(relay->router.why, sizeof(relay->router.why), "%s", why);
 }
 

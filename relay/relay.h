@@ -11,6 +11,7 @@
 #include "inbox.h"
 #include "jwt_keys.h"
 #include "marks.h"
+#include "resolver.h"
 #include "resume.h"
 #include "router.h"
 #include "session.h"
@@ -24,6 +25,7 @@ struct relay {
     struct desk *desk; /* the connection for reads and write-backs */
     struct sessions sessions;
     struct router router;
+    struct resolver resolver;
     struct counts counts;
     struct marks marks;
     struct resumes resumes;

@@ -47,6 +47,7 @@ struct worker {
 static void on_turn_end(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
+    resolver_flush(&worker->relay);
     sessions_flush(&worker->relay.sessions);
     counts_flush(&worker->relay);
     marks_flush(&worker->relay);
@@ -220,6 +221,7 @@ static void close_rooms(struct worker *worker)
     if (worker->bus)
         bus_reader_free(worker->bus);
     front_free(worker->front);
+    resolver_stop(&worker->relay.resolver);
     marks_stop(&worker->relay.marks);
     sessions_stop(&worker->relay.sessions);
     uv_loop_close(&worker->loop);

@@ -267,10 +267,17 @@ static inline int count_notes(const struct table *seen, int user)
 
 static inline void answer_resolve(struct full_answer *full, const struct desk_query *query)
 {
-    const char **row = new_row(full);
-    for (int user = 0; user < USERS; user++) {
-        if (strstr(query->values[0], user_names[user]))
-            row[0] = user_names[user];
+    const char *claims = query->values[0] + 1; /* elements begin with "{ and end with }" */
+    while (*claims == '"') {
+        const char **row = new_row(full);
+        const char *end = strstr(claims, "}\"");
+        assert(end);
+        for (int user = 0; user < USERS; user++) {
+            if (memmem(claims, (size_t)(end - claims), user_names[user], strlen(user_names[user])))
+                row[0] = user_names[user];
+        }
+        claims = end + 2;
+        claims += *claims == ',';
     }
 }
 
@@ -406,7 +413,7 @@ static inline void answer_well(const struct desk_query *query, const struct tabl
     full.text_count = 0;
     full.answer = (struct answer){0};
     switch (query->statement) {
-    case DESK_RESOLVE_USER:
+    case DESK_RESOLVE_USERS:
         answer_resolve(&full, query);
         break;
     case DESK_UNREAD_COUNTS:

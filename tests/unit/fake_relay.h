@@ -170,9 +170,11 @@ static inline void fake_relay_start(void)
     sessions_start(&fake_relay.sessions, &fake_door);
 }
 
-/* Answers the oldest query; NULL: the database was not reached. */
+/* Answers the oldest query; NULL: the database was not reached. Logins are asked for at the end of a turn. */
 static inline void answer_next(const struct answer *answer)
 {
+    if (!fake_desk.count)
+        resolver_flush(&fake_relay);
     ck_assert_int_gt(fake_desk.count, 0);
     struct desk_query query = fake_desk.queries[0];
     fake_desk.count--;
@@ -189,6 +191,7 @@ static inline void fake_relay_stop(void)
     drain_start(&fake_relay, 0);
     while (fake_desk.count)
         answer_next(NULL);
+    resolver_stop(&fake_relay.resolver);
     marks_stop(&fake_relay.marks);
     ck_assert_int_eq(fake_relay.sessions.count, 0);
     ck_assert_ptr_null(fake_relay.router.users);
@@ -203,6 +206,7 @@ static inline void fake_relay_stop(void)
 /* The end of a loop turn, as worker.c has it. */
 static inline void end_turn(void)
 {
+    resolver_flush(&fake_relay);
     sessions_flush(&fake_relay.sessions);
     counts_flush(&fake_relay);
     marks_flush(&fake_relay);
@@ -342,7 +346,8 @@ static inline void expect_close(struct fake_socket *socket, int code, const char
 
 static inline void answer_user(const char *user_id)
 {
-    expect_query(DESK_RESOLVE_USER);
+    resolver_flush(&fake_relay);
+    expect_query(DESK_RESOLVE_USERS);
     answer_next(&(struct answer){.rows = 1, .cells = {{user_id}}});
 }
 

@@ -84,7 +84,7 @@ START_TEST(failed_logins_are_counted_by_their_cause)
     end_turn();
     socket_close(&tab);
     login_up_to(SESSION_LOGIN);
-    answer_next(&(struct answer){.rows = 0});
+    answer_next(&(struct answer){.rows = 1});
     end_turn();
     socket_close(&tab);
     login_up_to(SESSION_OPEN);

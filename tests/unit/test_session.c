@@ -13,7 +13,8 @@ START_TEST(a_session_logs_in_step_by_step)
     expect_state(SESSION_WAITING);
     send_text(&tab, LOGIN);
     expect_state(SESSION_LOGIN);
-    ck_assert_str_eq(expect_query(DESK_RESOLVE_USER)->values[0], "{\"username\":\"alice\"}");
+    end_turn();
+    ck_assert_str_eq(expect_query(DESK_RESOLVE_USERS)->values[0], "{\"{\\\"username\\\":\\\"alice\\\"}\"}");
     ck_assert_ptr_null(fake_relay.router.users);
     answer_user("17");
     expect_state(SESSION_JOINED);
@@ -183,7 +184,7 @@ static const struct {
 } refusals[] = {
     {&(struct answer){.rows = 1, .cells = {{NULL}}}, 4000, "unknown user"},
     {&(struct answer){.rows = 1, .cells = {{""}}}, 4000, "unknown user"},
-    {&(struct answer){.rows = 0}, 4000, "unknown user"},
+    {&(struct answer){.rows = 0}, 1013, "database unavailable"}, /* cannot be, but names nobody */
     {&(struct answer){.error = "42883"}, 1013, "database unavailable"},
     {NULL, 1013, "database unavailable"},
 };
@@ -191,7 +192,8 @@ static const struct {
 START_TEST(a_user_that_is_not_found_or_cannot_be_asked_for_is_told_apart)
 {
     login_up_to(SESSION_LOGIN);
-    expect_query(DESK_RESOLVE_USER);
+    end_turn();
+    expect_query(DESK_RESOLVE_USERS);
     answer_next(refusals[_i].answer);
     end_turn();
     expect_close(&tab, refusals[_i].code, refusals[_i].reason);
@@ -216,8 +218,9 @@ START_TEST(a_tab_that_joins_while_its_user_is_counted_waits_for_a_count_of_its_o
     login_up_to(SESSION_JOINED);
     socket_open(&other);
     send_text(&other, LOGIN);
+    end_turn();
     expect_query(DESK_UNREAD_COUNTS);
-    ck_assert_int_eq(fake_desk.queries[1].statement, DESK_RESOLVE_USER);
+    ck_assert_int_eq(fake_desk.queries[1].statement, DESK_RESOLVE_USERS);
     struct desk_query first = fake_desk.queries[0]; /* answered after the second's user */
     fake_desk.queries[0] = fake_desk.queries[1];
     fake_desk.queries[1] = first;
@@ -238,6 +241,7 @@ END_TEST
 START_TEST(an_answer_for_a_session_that_is_gone_is_a_miss)
 {
     login_up_to(_i == 0 ? SESSION_LOGIN : SESSION_JOINED);
+    end_turn();
     socket_close(&tab);
     ck_assert_int_eq(fake_desk.count, 1);
     answer_next(&(struct answer){.rows = 1, .cells = {{"alice", "3"}}});
@@ -370,7 +374,7 @@ START_TEST(users_that_are_not_known_count_as_failures)
     for (int i = 0; i < 5; i++) {
         socket_open_from(&tab, "192.0.2.1");
         send_text(&tab, LOGIN);
-        answer_next(&(struct answer){.rows = 0});
+        answer_next(&(struct answer){.rows = 1});
         end_turn();
         socket_close(&tab);
     }

@@ -79,7 +79,8 @@ START_TEST(a_first_message_may_come_in_pieces)
     receive("{\"type\":\"authenticate\",", false, 0);
     receive("\"token\":\"dummy-jwt-for-alice\"}", true, 0);
     expect_state(SESSION_LOGIN);
-    expect_query(DESK_RESOLVE_USER);
+    end_turn();
+    expect_query(DESK_RESOLVE_USERS);
 }
 END_TEST
 
