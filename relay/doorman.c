@@ -334,6 +334,16 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- the doorman ---- */
 
+/* In a storm the request has mostly come before its connection is accepted; then nothing need be watched. */
+static bool needs_no_wait(struct doorman *doorman, int fd)
+{
+    struct request_head head;
+    if (doorman->relay->config->auth_reject == AUTH_REJECT_HTTP)
+        return false; /* its user must be asked for */
+    ssize_t size = recv(fd, doorman->bytes, HEAD_MAX_BYTES, MSG_PEEK);
+    return size > 0 && request_head_parse(doorman->bytes, (size_t)size, &head) == REQUEST_HEAD_COMPLETE;
+}
+
 void doorman_take(struct doorman *doorman, int fd, struct net_address address)
 {
     struct relay *relay = doorman->relay;
@@ -345,6 +355,10 @@ void doorman_take(struct doorman *doorman, int fd, struct net_address address)
     }
     if (!is_proxy && peers_count(&relay->sessions.peers, address) >= config->max_connections_per_ip + SPARE_VISITORS) {
         turn_away(doorman, fd, REFUSAL_ADDRESS_FULL);
+        return;
+    }
+    if (needs_no_wait(doorman, fd)) {
+        doorman->pass(doorman->owner, fd, address);
         return;
     }
     struct visitor *visitor = memory_zero(sizeof(*visitor));
