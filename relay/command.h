@@ -33,7 +33,7 @@ struct command {
     enum command_type type;
     char ref[COMMAND_REF_JSON_SIZE]; /* JSON text with its quotes; "" when there was none */
 
-    const char *token; /* authenticate; borrowed until command_clear() */
+    const char *token; /* authenticate; borrowed until command_clear(), and maybe from the frame; no zero behind */
     size_t token_size;
 
     const char *cursor; /* resume, authenticate (NULL: none); borrowed; any text: old ones are not errors */

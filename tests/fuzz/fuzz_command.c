@@ -33,7 +33,7 @@ static void assert_fields(const struct command *command)
     case COMMAND_PING:
         return;
     case COMMAND_AUTHENTICATE:
-        assert(command->token && strlen(command->token) == command->token_size);
+        assert(command->token && !memchr(command->token, '\0', command->token_size));
         assert(!command->cursor || strlen(command->cursor) == command->cursor_size);
         return;
     case COMMAND_RESUME:

@@ -89,6 +89,51 @@ START_TEST(authenticate_gives_the_token_as_it_came)
 }
 END_TEST
 
+/* As clients write it, and with a blank in front, as it takes another way: the token is cut out of the one. */
+static const struct {
+    const char *rest;
+    const char *cursor; /* NULL: none */
+    const char *ref;
+    const char *error; /* NULL: good */
+} logins[] = {
+    {"}", NULL, "", NULL},
+    {" } ", NULL, "", NULL},
+    {",\"cursor\":\"c-1\",\"ref\":\"r\"}", "c-1", "\"r\"", NULL},
+    {",\"cursor\":7,\"ref\":\"r\"}", NULL, "\"r\"", "bad_field"},
+    {",\"ref\":7}", NULL, "", "bad_field"},
+    {",\"token\":\"x\"}", NULL, "", "bad_json"},
+    {",\"type\":\"ping\"}", NULL, "", "bad_json"},
+    {"", NULL, "", "bad_json"},
+    {"}}", NULL, "", "bad_json"},
+    {",\"a\":{\"token\":\"x\"}}", NULL, "", NULL},
+};
+
+START_TEST(a_login_is_read_alike_however_it_is_written)
+{
+    static const char token[] = "eyJhbGciOiJIUzI1NiJ9.e30.AZaz09-_";
+    static const char *const heads[] = {"", " "};
+    for (int i = 0; i < LENGTH(heads); i++) {
+        char text[256];
+        int size = snprintf(text, sizeof(text), "%s{\"type\":\"authenticate\",\"token\":\"%s\"%s", heads[i], token,
+                            logins[_i].rest);
+        char *copy = memcpy(malloc((size_t)size), text, (size_t)size); /* a sanitizer sees what is read behind */
+        bool good = command_parse(copy, (size_t)size, &command, &error);
+        ck_assert_int_eq(good, !logins[_i].error);
+        ck_assert_str_eq(command.ref, logins[_i].ref);
+        if (good) {
+            ck_assert_int_eq(command.type, COMMAND_AUTHENTICATE);
+            ck_assert_uint_eq(command.token_size, strlen(token));
+            ck_assert_mem_eq(command.token, token, strlen(token));
+            ck_assert_pstr_eq(command.cursor, logins[_i].cursor);
+        } else {
+            ck_assert_str_eq(error.code, logins[_i].error);
+        }
+        finish();
+        free(copy);
+    }
+}
+END_TEST
+
 static const struct {
     const char *text;
     int limit;
@@ -544,6 +589,7 @@ int main(void)
     TCase *tcase = tcase_create("commands");
     tcase_add_loop_test(tcase, each_type_is_known_and_unknown_fields_are_ignored, 0, LENGTH(plain));
     tcase_add_test(tcase, authenticate_gives_the_token_as_it_came);
+    tcase_add_loop_test(tcase, a_login_is_read_alike_however_it_is_written, 0, LENGTH(logins));
     tcase_add_loop_test(tcase, a_page_has_a_limit_and_maybe_a_place_to_go_on_from, 0, LENGTH(pages));
     tcase_add_test(tcase, mark_read_takes_one_id_or_several);
     tcase_add_test(tcase, mark_read_takes_100_ids_and_no_more);
