@@ -27,6 +27,11 @@ bool fail_malloc_has_failed(void)
     return failed;
 }
 
+long fail_malloc_left(void)
+{
+    return left;
+}
+
 static bool fails(void)
 {
     if (left <= 0 || atomic_fetch_sub(&left, 1) != 1)

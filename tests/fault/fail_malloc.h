@@ -8,5 +8,7 @@
 void fail_malloc_at(long n);
 /* Whether it has come to that since. */
 bool fail_malloc_has_failed(void);
+/* How many allocations are left until then: n less this have been made. */
+long fail_malloc_left(void);
 
 #endif
