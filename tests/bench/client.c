@@ -1,138 +1,217 @@
-/* The benchmark's WebSocket client; see client.h. */
 #include "client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HANDSHAKE_MS = 10000, OPCODE_TEXT = 1, OPCODE_CLOSE = 8 };
+#include "fail.h"
 
-static bool send_request(int fd, int port, const char *user)
+enum {
+    BUFFER_BYTES = 1 << 20,
+    CONNECTIONS_AN_ADDRESS = 20000,
+    REQUEST_BYTES = 1024,
+    MESSAGE_BYTES = 512,
+    OPCODE_TEXT = 1,
+    OPCODE_CLOSE = 8,
+    OPCODE_PING = 9,
+    OPCODE_PONG = 10,
+    FINAL = 0x80,
+    MASKED = 0x80,
+};
+
+static void end(struct client *client)
 {
-    char request[512];
-    int size = snprintf(request, sizeof(request),
-                        "GET /api/v1/notifications/ws?token=dummy-jwt-for-%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-                        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-                        "Sec-WebSocket-Version: 13\r\n\r\n",
-                        user, port);
-    return send(fd, request, (size_t)size, MSG_NOSIGNAL) == size;
+    client_close(client);
+    client->hooks->ended(client);
 }
 
-static bool wait_readable(int fd)
-{
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-    return poll(&poll_fd, 1, HANDSHAKE_MS) == 1;
-}
+/* ---- sending: small messages only, which a socket that is read always takes ---- */
 
-/* Reads up to the empty line; what follows it stays in the buffer. */
-static bool read_response(struct client *client)
+static void send_frame(struct client *client, int opcode, const char *payload, size_t size)
 {
-    for (;;) {
-        char *end = memmem(client->buffer, client->used, "\r\n\r\n", 4);
-        if (end) {
-            bool good = strncmp(client->buffer, "HTTP/1.1 101", 12) == 0;
-            size_t head = (size_t)(end + 4 - client->buffer);
-            memmove(client->buffer, client->buffer + head, client->used - head);
-            client->used -= head;
-            return good;
-        }
-        if (!wait_readable(client->fd))
-            return false;
-        ssize_t size = recv(client->fd, client->buffer + client->used, sizeof(client->buffer) - client->used, 0);
-        if (size <= 0)
-            return false;
-        client->used += (size_t)size;
+    /* A mask of zeros is as good as any here, and leaves the payload as it is. */
+    unsigned char frame[8 + MESSAGE_BYTES] = {(unsigned char)(FINAL | opcode)};
+    size_t head = 2;
+    if (size > MESSAGE_BYTES)
+        fail("client", "a message is too long");
+    if (size < 126) {
+        frame[1] = (unsigned char)(MASKED | size);
+    } else {
+        frame[1] = MASKED | 126;
+        frame[2] = (unsigned char)(size >> 8);
+        frame[3] = (unsigned char)size;
+        head = 4;
     }
+    head += 4;
+    memcpy(frame + head, payload, size);
+    if (send(client->watch.fd, frame, head + size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EPIPE &&
+        errno != ECONNRESET)
+        fail("client send", strerror(errno));
 }
 
-static bool await_connected(struct client *client)
+void client_send(struct client *client, const char *text, size_t size)
 {
-    bool closed = false;
-    for (;;) {
-        const char *frame = client_next(client, &closed);
-        if (frame)
-            return strstr(frame, "\"type\":\"connected\"") != NULL;
-        if (closed || !wait_readable(client->fd))
-            return false;
-    }
+    send_frame(client, OPCODE_TEXT, text, size);
 }
 
-bool client_open(struct client *client, int port, const char *user, const char **why)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int on = 1;
-    client->used = 0;
-    client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    *why = "cannot connect";
-    if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-        return false;
-    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    *why = "the handshake was refused";
-    if (!send_request(client->fd, port, user) || !read_response(client))
-        return false;
-    fcntl(client->fd, F_SETFL, O_NONBLOCK);
-    *why = "no `connected` came";
-    return await_connected(client);
-}
+/* ---- receiving ---- */
 
 /* The size of the frame at the front, header included, and where its payload begins; 0: not whole yet. */
-static size_t frame_size(const struct client *client, size_t *head)
+static size_t frame_size(const unsigned char *bytes, size_t size, size_t *head)
 {
-    const uint8_t *bytes = (const uint8_t *)client->buffer;
-    if (client->used < 2)
+    if (size < 2)
         return 0;
     uint64_t payload = bytes[1] & 0x7f;
     size_t extra = payload == 126 ? 2 : payload == 127 ? 8 : 0;
     *head = 2 + extra;
-    if (client->used < *head)
+    if (size < *head)
         return 0;
     for (size_t i = 0; i < extra; i++)
         payload = (i ? payload << 8 : 0) | bytes[2 + i];
-    return client->used >= *head + payload ? (size_t)(*head + payload) : 0;
+    return size - *head >= payload ? (size_t)(*head + payload) : 0;
 }
 
-static void read_more(struct client *client, bool *closed)
+/* Returns what is left of the bytes. The client may be closed afterwards. */
+static size_t take_frames(struct client *client, const char *bytes, size_t size)
 {
-    ssize_t size = recv(client->fd, client->buffer + client->used, sizeof(client->buffer) - client->used, 0);
-    if (size > 0)
-        client->used += (size_t)size;
-    else if (size == 0 || (errno != EAGAIN && errno != EINTR))
-        *closed = true;
-}
-
-const char *client_next(struct client *client, bool *closed)
-{
-    static char payload[sizeof(client->buffer) + 1];
-    for (int tries = 0; tries < 2; tries++) {
-        size_t head = 0, size = frame_size(client, &head);
-        if (!size) {
-            read_more(client, closed);
-            continue;
-        }
-        int opcode = client->buffer[0] & 0x0f;
-        memcpy(payload, client->buffer + head, size - head);
-        payload[size - head] = '\0';
-        memmove(client->buffer, client->buffer + size, client->used - size);
-        client->used -= size;
-        *closed = *closed || opcode == OPCODE_CLOSE;
+    size_t used = 0, head = 0, whole;
+    while (client->state == CLIENT_OPEN &&
+           (whole = frame_size((const unsigned char *)bytes + used, size - used, &head)) > 0) {
+        int opcode = bytes[used] & 0x0f;
+        const char *payload = bytes + used + head;
+        used += whole;
         if (opcode == OPCODE_TEXT)
-            return payload;
-        tries = -1; /* a ping: the next one */
+            client->hooks->text(client, payload, whole - head);
+        else if (opcode == OPCODE_PING)
+            send_frame(client, OPCODE_PONG, payload, whole - head);
+        else if (opcode == OPCODE_CLOSE)
+            end(client);
     }
-    return NULL;
+    return size - used;
+}
+
+static size_t take_response(struct client *client, const char *bytes, size_t size)
+{
+    const char *head_end = memmem(bytes, size, "\r\n\r\n", 4);
+    if (!head_end)
+        return size;
+    if (strncmp(bytes, "HTTP/1.1 101", 12) != 0) {
+        end(client);
+        return 0;
+    }
+    client->state = CLIENT_OPEN;
+    size_t head = (size_t)(head_end + 4 - bytes);
+    return take_frames(client, bytes + head, size - head);
+}
+
+static void keep_rest(struct client *client, const char *bytes, size_t size)
+{
+    if (!size)
+        return;
+    client->rest = malloc(size);
+    if (!client->rest)
+        fail("client", "no memory");
+    memcpy(client->rest, bytes, size);
+    client->rest_size = size;
+}
+
+static void read_some(struct client *client)
+{
+    static char buffer[BUFFER_BYTES];
+    size_t size = client->rest_size;
+    if (size)
+        memcpy(buffer, client->rest, size);
+    ssize_t got = recv(client->watch.fd, buffer + size, sizeof(buffer) - size, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        end(client);
+        return;
+    }
+    free(client->rest);
+    client->rest = NULL;
+    client->rest_size = 0;
+    size += (size_t)got;
+    size_t left = client->state == CLIENT_OPEN ? take_frames(client, buffer, size) : take_response(client, buffer, size);
+    if (client->state != CLIENT_CLOSED)
+        keep_rest(client, buffer + size - left, left);
+}
+
+/* ---- connecting ---- */
+
+static void finish_connect(struct client *client)
+{
+    char request[REQUEST_BYTES];
+    int error = 0, on = 1;
+    socklen_t size = sizeof(error);
+    getsockopt(client->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error) {
+        end(client);
+        return;
+    }
+    setsockopt(client->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    size_t length = client->hooks->request(client, request, sizeof(request));
+    client->state = CLIENT_HANDSHAKE;
+    loop_change(&client->watch, EPOLLIN);
+    if (send(client->watch.fd, request, length, MSG_NOSIGNAL) != (ssize_t)length)
+        end(client);
+}
+
+static void client_ready(struct watch *watch, uint32_t events)
+{
+    struct client *client = (struct client *)watch;
+    (void)events;
+    if (client->state == CLIENT_CONNECTING)
+        finish_connect(client);
+    else if (client->state != CLIENT_CLOSED)
+        read_some(client);
+}
+
+void client_open(struct client *client, int port, unsigned first, int rcvbuf_bytes)
+{
+    unsigned place = (first + client->slot) / CONNECTIONS_AN_ADDRESS;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + place)};
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        fail("client socket", strerror(errno));
+    /* The port is chosen by connect(), which knows the other end. */
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    if (rcvbuf_bytes)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf_bytes, sizeof(rcvbuf_bytes));
+    if (bind(fd, (struct sockaddr *)&from, sizeof(from)) != 0 ||
+        (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS))
+        fail("client connect", strerror(errno));
+    client->watch = (struct watch){.ready = client_ready, .fd = fd};
+    client->state = CLIENT_CONNECTING;
+    client->connected = false;
+    client->since_us = now_us();
+    loop_add(&client->watch, EPOLLOUT);
+}
+
+void client_pause(struct client *client, bool pause)
+{
+    if (client->state != CLIENT_CLOSED)
+        loop_change(&client->watch, pause ? 0 : EPOLLIN);
 }
 
 void client_close(struct client *client)
 {
-    if (client->fd >= 0)
-        close(client->fd);
-    client->fd = -1;
+    /* Reset instead of TIME_WAIT: the next run needs the ports. */
+    struct linger linger = {.l_onoff = 1};
+    if (client->state == CLIENT_CLOSED)
+        return;
+    loop_remove(&client->watch);
+    setsockopt(client->watch.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    close(client->watch.fd);
+    free(client->rest);
+    client->rest = NULL;
+    client->rest_size = 0;
+    client->state = CLIENT_CLOSED;
 }
