@@ -15,8 +15,9 @@ const args = process.argv.slice(2)
 const toDocs = args[0] === '--docs' && Boolean(args.shift())
 const file = args[0] ?? `${checkout}build/bench/figures.jsonl`
 
-function machineText({ machine: m }) {
-  return `${m.cpu}, ${m.cores} cores, ${m.memory_mib} MiB, Linux ${m.kernel}, ${m.system}; PostgreSQL ${m.postgresql}, libwebsockets ${m.libwebsockets}, Node.js ${m.node}; commit ${m.commit}, ${m.date}.`
+function machineText({ machine: m, lines }) {
+  const rounds = Math.max(...lines.map((line) => line.round))
+  return `Rounds: ${rounds}. Machine: ${m.cpu}, ${m.cores} cores, ${m.memory_mib} MiB, Linux ${m.kernel}, ${m.system}; PostgreSQL ${m.postgresql}, libwebsockets ${m.libwebsockets}, Node.js ${m.node}; commit ${m.commit}, ${m.date}.${m.note ? ` ${m.note}` : ''}`
 }
 
 const figures = readFigures(file)
