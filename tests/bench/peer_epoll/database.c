@@ -97,8 +97,8 @@ void database_send(void)
     const char *values[] = {ids, names};
     if (sending || !marks)
         return;
-    strcpy(ids + ids_size, "}");
-    strcpy(names + names_size, "}");
+    memcpy(ids + ids_size, "}", 2);
+    memcpy(names + names_size, "}", 2);
     if (!PQsendQueryPrepared(writer, "mark", 2, values, NULL, NULL, 0) || PQflush(writer) < 0)
         check(writer);
     sending = 1;

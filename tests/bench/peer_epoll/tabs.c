@@ -88,7 +88,7 @@ static void keep_unsent(struct tab *tab, const char *bytes, size_t size)
     }
     if (!tab->unsent_size)
         watch(tab, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
-    tab->unsent = realloc(tab->unsent, tab->unsent_size + size);
+    tab->unsent = realloc(tab->unsent, tab->unsent_size + size + 1); /* never 0 */
     if (!tab->unsent)
         abort();
     memcpy(tab->unsent + tab->unsent_size, bytes, size);

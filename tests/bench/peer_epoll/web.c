@@ -26,14 +26,14 @@ static bool between(const char *text, size_t size, const char *before, const cha
 
 bool web_accept(const char *text, size_t size, char *user, size_t user_room, char *out, size_t *out_size)
 {
-    char key[64 + sizeof(guid)], accept[64];
+    char key[64], hashed[64 + sizeof(guid)], accept[64];
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned digest_size;
     if (!between(text, size, "user=", "& ", user, user_room) ||
-        !between(text, size, "Sec-WebSocket-Key: ", "\r", key, 64))
+        !between(text, size, "Sec-WebSocket-Key: ", "\r", key, sizeof(key)))
         return false;
-    strcat(key, guid);
-    if (!EVP_Digest(key, strlen(key), digest, &digest_size, EVP_sha1(), NULL))
+    int length = snprintf(hashed, sizeof(hashed), "%s%s", key, guid);
+    if (!EVP_Digest(hashed, (size_t)length, digest, &digest_size, EVP_sha1(), NULL))
         return false;
     EVP_EncodeBlock((unsigned char *)accept, digest, (int)digest_size);
     *out_size = (size_t)sprintf(out,
