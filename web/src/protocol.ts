@@ -295,7 +295,7 @@ export interface GetUnread {
   ref?: Ref;
 }
 /**
- * Answered by `notifications`: read ones too.
+ * Answered by `notifications`, read ones included.
  */
 export interface GetNotifications {
   type: 'get_notifications';
