@@ -89,6 +89,7 @@ static void counted(struct relay *relay, uint64_t unused, void *context, const s
     (void)unused;
     struct batch *batch = context;
     relay->counts.in_flight = false;
+    relay->counts.took_ms = clock_now_ms() - relay->counts.last_ms;
     bool good = answer && !answer_error(answer) && answer_rows(answer) == batch->count;
     for (int i = 0; i < batch->count; i++) {
         struct user *user = router_find(&relay->router, text_of(batch->users[i].id));
@@ -142,14 +143,23 @@ static void wake(uv_timer_t *timer)
     (void)timer; /* the turn it starts ends with counts_flush() */
 }
 
+/* How long after the last statement changed users are counted again. */
+static uint64_t period_ms(const struct relay *relay)
+{
+    uint64_t pause_ms = relay->router.mid_window ? COUNTS_PERIOD_MAX_MS : relay->counts.took_ms * COUNTS_PAUSE;
+    if (pause_ms < COUNTS_PERIOD_MS)
+        return COUNTS_PERIOD_MS;
+    return pause_ms < COUNTS_PERIOD_MAX_MS ? pause_ms : COUNTS_PERIOD_MAX_MS;
+}
+
 void counts_flush(struct relay *relay)
 {
     struct counts *counts = &relay->counts;
     if (!counts->wanted || counts->in_flight)
         return;
-    uint64_t since_ms = clock_now_ms() - counts->last_ms;
-    if (counts->login_waits || since_ms >= COUNTS_PERIOD_MS)
+    uint64_t since_ms = clock_now_ms() - counts->last_ms, wait_ms = period_ms(relay);
+    if (counts->login_waits || since_ms >= wait_ms)
         send_batch(relay);
     else
-        uv_timer_start(counts->timer, wake, COUNTS_PERIOD_MS - since_ms, 0);
+        uv_timer_start(counts->timer, wake, wait_ms - since_ms, 0);
 }

@@ -76,6 +76,7 @@ void relay_deliver(struct relay *relay, const struct change *change, struct fram
         disconnect(user);
         return;
     }
+    relay->router.mid_window = true;
     if (change->kind == CHANGE_DELETED)
         user->deletions++;
     push_to_user(user, change, frame);
@@ -97,6 +98,7 @@ static void take_change(void *owner, const struct change *change)
 static void take_window(void *owner, const char *cursor)
 {
     struct relay *relay = owner;
+    relay->router.mid_window = false;
     snprintf(relay->router.cursor, sizeof(relay->router.cursor), "%s", cursor);
     cursor_parse(cursor, strlen(cursor), &relay->router.now);
 }

@@ -31,6 +31,7 @@ struct router {
     struct user *users; /* uthash by id */
     char cursor[CURSOR_TEXT_SIZE]; /* everything up to here has been given to every session */
     struct cursor now;             /* the same, read */
+    bool mid_window;               /* changes behind it have been given, and more are to come */
     bool live;                     /* the feed runs */
     char why[384];                 /* why it does not */
 };

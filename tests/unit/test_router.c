@@ -108,7 +108,7 @@ static void stop_relay(void)
     fake_relay_stop();
 }
 
-static void deliver(enum change_kind kind, const char *user, const char *body)
+static void give(enum change_kind kind, const char *user, const char *body)
 {
     struct change change = {
         .kind = kind, .user = text_of(user), .version = 1, .body = text_of(body), .cursor = FAKE_CURSOR};
@@ -116,6 +116,14 @@ static void deliver(enum change_kind kind, const char *user, const char *body)
     struct change_sink sink = relay_sink(&fake_relay);
     sink.change(sink.owner, &change);
     sessions_flush(&fake_relay.sessions);
+}
+
+/* A window of one change. */
+static void deliver(enum change_kind kind, const char *user, const char *body)
+{
+    struct change_sink sink = relay_sink(&fake_relay);
+    give(kind, user, body);
+    sink.window(sink.owner, FAKE_CURSOR);
 }
 
 START_TEST(a_notification_goes_to_every_tab_of_its_user_and_to_nobody_else)
@@ -231,6 +239,57 @@ START_TEST(counts_go_out_at_most_every_50_ms)
 }
 END_TEST
 
+/* From the last statement on; false when it has not come by then. */
+static bool is_counted_after(uint64_t ms)
+{
+    int before = fake_desk.count;
+    advance_ms(ms - 1);
+    end_turn();
+    ck_assert_int_eq(fake_desk.count, before);
+    advance_ms(1);
+    end_turn();
+    return fake_desk.count == before + 1;
+}
+
+START_TEST(what_takes_the_database_long_is_done_more_rarely)
+{
+    static const uint64_t took_ms[] = {0, 12, 13, 40, 125, 5000}, wait_ms[] = {50, 50, 52, 160, 500, 500};
+    for (size_t i = 0; i < LENGTH(took_ms); i++) {
+        advance_ms(COUNTS_PERIOD_MAX_MS);
+        deliver(CHANGE_NEW, "alice", BODY);
+        end_turn();
+        advance_ms(took_ms[i]);
+        answer_count("alice", "1");
+        deliver(CHANGE_NEW, "alice", BODY);
+        if (took_ms[i] < wait_ms[i])
+            ck_assert(is_counted_after(wait_ms[i] - took_ms[i]));
+        else
+            end_turn();
+        answer_count("alice", "1");
+    }
+}
+END_TEST
+
+START_TEST(a_long_window_is_counted_at_its_end_or_after_half_a_second)
+{
+    struct change_sink sink = relay_sink(&fake_relay);
+    advance_ms(1000);
+    deliver(CHANGE_NEW, "alice", BODY);
+    end_turn();
+    answer_count("alice", "1");
+    give(CHANGE_NEW, "alice", BODY);
+    ck_assert(is_counted_after(COUNTS_PERIOD_MAX_MS));
+    answer_count("alice", "2");
+    give(CHANGE_NEW, "alice", BODY);
+    advance_ms(COUNTS_PERIOD_MS);
+    end_turn();
+    ck_assert_int_eq(fake_desk.count, 0);
+    sink.window(sink.owner, FAKE_CURSOR);
+    end_turn();
+    expect_query(DESK_UNREAD_COUNTS);
+}
+END_TEST
+
 START_TEST(a_count_that_failed_is_asked_for_again)
 {
     advance_ms(1000);
@@ -328,6 +387,8 @@ static TCase *feed_case(void)
     tcase_add_test(tcase, a_tab_that_left_gets_nothing_and_the_others_still_do);
     tcase_add_test(tcase, changed_users_are_counted_once_and_all_their_tabs_told);
     tcase_add_test(tcase, counts_go_out_at_most_every_50_ms);
+    tcase_add_test(tcase, what_takes_the_database_long_is_done_more_rarely);
+    tcase_add_test(tcase, a_long_window_is_counted_at_its_end_or_after_half_a_second);
     tcase_add_test(tcase, a_count_that_failed_is_asked_for_again);
     tcase_add_loop_test(tcase, when_nothing_is_known_every_tab_is_told_anew, 0, 2);
     tcase_add_test(tcase, no_tab_gets_a_cursor_of_another_history_before_it_is_told_to_forget);
