@@ -21,9 +21,9 @@ static void tell(struct session *session)
 
 void drain_start(struct relay *relay, uint64_t spread_ms)
 {
-    struct session *session, *next;
+    struct session *session;
     relay->drain = (struct drain){.start_ms = clock_now_ms(), .spread_ms = spread_ms};
-    HASH_ITER (hh, relay->sessions.by_id, session, next) {
+    for (size_t at = 0; (session = session_table_next(&relay->sessions.by_id, &at));) {
         if (session->state > SESSION_OPEN)
             continue;
         if (session->state < SESSION_OPEN) {
@@ -46,9 +46,9 @@ static uint64_t due(const struct drain *drain)
 /* Who has left by itself is not made up for: the others leave no faster. */
 void drain_step(struct relay *relay)
 {
-    struct session *session, *next;
+    struct session *session;
     uint64_t wanted = due(&relay->drain);
-    HASH_ITER (hh, relay->sessions.by_id, session, next) {
+    for (size_t at = 0; (session = session_table_next(&relay->sessions.by_id, &at));) {
         if (relay->drain.ended >= wanted)
             return;
         if (session->state != SESSION_OPEN)

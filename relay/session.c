@@ -98,14 +98,14 @@ void sessions_start(struct sessions *sessions, const struct door *door)
 void sessions_stop(struct sessions *sessions)
 {
     outbox_pool_free(&sessions->pool);
+    session_table_free(&sessions->by_id);
     peers_free(&sessions->peers);
     free(sessions->scratch);
 }
 
 struct session *session_find(struct relay *relay, uint64_t id)
 {
-    struct session *session = NULL;
-    HASH_FIND(hh, relay->sessions.by_id, &id, sizeof(id), session);
+    struct session *session = session_table_find(&relay->sessions.by_id, id);
     return session && session->state < SESSION_ENDING ? session : NULL;
 }
 
@@ -147,13 +147,20 @@ void session_set_state(struct session *session, enum session_state state)
     set_deadline(session, now_s() + (uint64_t)wait_s);
 }
 
+/* A token of a century is one for ever: the session's clock has 32 bits. */
+static uint32_t end_of_token(int64_t left_s)
+{
+    uint64_t end_s = now_s() + (uint64_t)(left_s > 0 ? left_s : 0);
+    return end_s < UINT32_MAX ? (uint32_t)end_s : UINT32_MAX;
+}
+
 void session_set_expiry(struct session *session, int64_t expires_s)
 {
     int64_t left_s = expires_s - clock_wall_s();
     if (left_s <= 0)
         left_s += AUTH_SKEW_S; /* accepted within the skew: it ends with it */
     session->expires_s = expires_s;
-    session->expires_at_s = expires_s ? now_s() + (uint64_t)(left_s > 0 ? left_s : 0) : 0;
+    session->expires_at_s = expires_s ? end_of_token(left_s) : 0;
     session->warned_expiry = false;
     set_deadline(session, session->due_at_s);
 }
@@ -251,7 +258,7 @@ struct session *session_open(struct relay *relay, void *socket, struct net_addre
     session->socket = socket;
     session->peer = peers_enter(&sessions->peers, address, clock_now_ms(), relay->config->auth_failure_limit);
     rate_start(&session->rate, clock_now_ms(), relay->config->rate_limit);
-    HASH_ADD(hh, sessions->by_id, id, sizeof(session->id), session);
+    session_table_add(&sessions->by_id, session);
     sessions->count++;
     session_set_state(session, SESSION_WAITING);
     if (relay->stopping)
@@ -334,7 +341,7 @@ void session_gone(struct session *session)
     wheel_remove(&sessions->wheel, &session->deadline);
     outbox_clear(&session->outbox, &sessions->pool);
     peers_leave(&sessions->peers, session->peer, clock_now_ms(), session->relay->config->auth_failure_limit);
-    HASH_DEL(sessions->by_id, session);
+    session_table_remove(&sessions->by_id, session);
     sessions->count--;
     free(session->login);
     free(session->pending);

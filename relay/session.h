@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "hash.h"
 
 #include "cursor.h"
 #include "frame.h"
 #include "outbox.h"
 #include "peers.h"
 #include "rate.h"
+#include "session_table.h"
 #include "wheel.h"
 
 struct login;
@@ -98,7 +98,7 @@ struct session {
     struct replay *replay;   /* a catch-up under way; NULL mostly */
     struct cursor told;      /* all before has been written: where a catch-up would begin */
     int64_t expires_s;     /* Unix time of the token's end; 0: never */
-    uint64_t expires_at_s; /* the same on the monotonic clock */
+    uint32_t expires_at_s; /* the same on the monotonic clock */
     uint32_t due_at_s;     /* monotonic: next ping, or the end of this state's patience */
     uint32_t taken; /* door->taken at the last heartbeat at which its socket was full */
     struct rate rate;
@@ -113,11 +113,10 @@ struct session {
     bool dirty;       /* its frames were dropped; it must be told anew */
     bool warned_rate; /* the error before 4029 was sent */
     bool warned_expiry;
-    UT_hash_handle hh;
 };
 
 struct sessions {
-    struct session *by_id; /* uthash */
+    struct session_table by_id;
     struct session *touched;
     struct outbox_pool pool;
     struct wheel wheel;
