@@ -43,8 +43,9 @@ static const struct {
 
 void counters_each(const struct counters *counters, counters_visit *visit, void *context)
 {
+    const uint64_t *all = (const uint64_t *)counters; /* nothing else is in it */
     for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-        const uint64_t *values = (const uint64_t *)(const void *)((const char *)counters + families[i].offset);
+        const uint64_t *values = &all[families[i].offset / sizeof(*all)];
         for (int j = 0; j < families[i].size; j++)
             visit(context, families[i].name, families[i].word(j), values[j]);
     }

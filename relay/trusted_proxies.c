@@ -56,7 +56,10 @@ static bool add_entry(struct trusted_proxies *proxies, const char *entry)
         proxies->unix_peers = true;
         return true;
     }
-    return proxies->count < TRUSTED_PROXIES_MAX && parse_block(entry, &proxies->blocks[proxies->count++]);
+    if (proxies->count == TRUSTED_PROXIES_MAX || !parse_block(entry, &proxies->blocks[proxies->count]))
+        return false;
+    proxies->count++;
+    return true;
 }
 
 bool trusted_proxies_parse(const char *text, struct trusted_proxies *out)
