@@ -194,6 +194,9 @@ export function createClient(options: ClientOptions = {}): Client {
     if (reason === 'logout' || allTabs) forget();
     made.outbox.clear();
     made.hub.disconnect(reason, allTabs);
+    // What this tab followed, or what was suspended, has nothing to close.
+    const isOver = status.state === 'CLOSED' || status.state === 'CLOSING';
+    if (!isOver) onStatus({ ...status, state: 'CLOSED', reason, error: null, retryAt: null });
   }
 
   function request<T extends ServerFrame>(message: ClientFrame): Promise<T> {

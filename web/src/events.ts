@@ -24,7 +24,7 @@ export function createEvents(): Events {
   const listeners = new Set<{ type: string; handler: (event: ClientEvent) => void }>();
   return {
     emit(event) {
-      for (const { type, handler } of [...listeners]) {
+      for (const { type, handler } of listeners) {
         if (type !== '*' && type !== event.type) continue;
         try {
           handler(event);

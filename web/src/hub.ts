@@ -6,6 +6,7 @@ import type { ClientFrame, StateReason } from './types.js';
 
 export interface Hub {
   connect(reason: StateReason): void;
+  /** Says so if it had a socket. */
   disconnect(reason: StateReason, allTabs: boolean): void;
   /** Without a word; connect() goes on. */
   suspend(): void;

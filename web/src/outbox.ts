@@ -104,7 +104,7 @@ export function createOutbox(
       for (const entry of entries.values()) entry.sentOn = null;
     },
     clear() {
-      for (const ref of [...entries.keys()]) drop(ref, 'closed');
+      for (const ref of entries.keys()) drop(ref, 'closed');
       watch();
     },
     size: () => entries.size,

@@ -197,10 +197,8 @@ export function createSharedHub(options: HubOptions): Hub {
     },
     disconnect(reason, allTabs) {
       if (allTabs) post({ kind: 'logout' });
-      const following = followed;
       leave();
       connection.disconnect(reason);
-      if (following) options.onStatus({ ...following, state: 'CLOSED', reason, retryAt: null });
     },
     suspend() {
       leave();

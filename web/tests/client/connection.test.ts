@@ -371,6 +371,16 @@ describe('disconnect()', () => {
 });
 
 describe('a page that is kept for the back button', () => {
+  it('stays disconnected when it was disconnected there', async () => {
+    const { client, tab } = await stage.open();
+    tab.window.dispatchEvent(new Event('pagehide'));
+    client.disconnect();
+    expect(client.getState()).toBe('CLOSED');
+    tab.window.dispatchEvent(new Event('pageshow'));
+    await pass(10_000);
+    expect([client.getState(), tab.live()]).toEqual(['CLOSED', 0]);
+  });
+
   it('has no socket meanwhile, and misses nothing', async () => {
     const { client, tab, of } = await stage.open();
     tab.window.dispatchEvent(new Event('pagehide'));

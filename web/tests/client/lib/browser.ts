@@ -79,48 +79,7 @@ export class Tab {
   hangs = false;
 
   constructor(readonly browser: Browser, Socket: Environment['WebSocket'], random: () => number) {
-    const tab = this;
-    this.environment = {
-      now: () => Date.now(),
-      random,
-      setTimeout: (callback, ms) => {
-        const timer = setTimeout(() => {
-          tab.timers.delete(timer);
-          if (!tab.hangs) callback();
-        }, ms);
-        tab.timers.add(timer);
-        return timer;
-      },
-      clearTimeout: (timer) => {
-        clearTimeout(timer as ReturnType<typeof setTimeout>);
-        tab.timers.delete(timer);
-      },
-      WebSocket: class extends Socket {
-        constructor(url: string, protocols: string) {
-          super(url, protocols);
-          tab.sockets.push(this);
-        }
-      },
-      storage: { getItem: (key) => browser.storage.get(key) ?? null },
-      locks: {
-        request: (name: string, options: LockOptions, callback: Callback) =>
-          browser.locks.request(tab, name, options, callback),
-      } as unknown as LockManager,
-      BroadcastChannel: class {
-        onmessage = null;
-        constructor(readonly name: string) {
-          tab.channels.add(this);
-        }
-        postMessage(data: unknown) {
-          browser.post(tab, this, structuredClone(data));
-        }
-        close() {
-          tab.channels.delete(this);
-        }
-      } as unknown as Environment['BroadcastChannel'],
-      window: this.window,
-      document: this.document,
-    };
+    this.environment = environment(this, Socket, random);
   }
 
   live(): number {
@@ -142,6 +101,52 @@ export class Tab {
   show(): void {
     this.document.dispatchEvent(new Event('visibilitychange'));
   }
+}
+
+/** What the client in a tab gets. */
+function environment(tab: Tab, Socket: Environment['WebSocket'], random: () => number): Environment {
+  const { browser } = tab;
+  return {
+    now: () => Date.now(),
+    random,
+    setTimeout: (callback, ms) => {
+      const timer = setTimeout(() => {
+        tab.timers.delete(timer);
+        if (!tab.hangs) callback();
+      }, ms);
+      tab.timers.add(timer);
+      return timer;
+    },
+    clearTimeout: (timer) => {
+      clearTimeout(timer as ReturnType<typeof setTimeout>);
+      tab.timers.delete(timer);
+    },
+    WebSocket: class extends Socket {
+      constructor(url: string, protocols: string) {
+        super(url, protocols);
+        tab.sockets.push(this);
+      }
+    },
+    storage: { getItem: (key) => browser.storage.get(key) ?? null },
+    locks: {
+      request: (name: string, options: LockOptions, callback: Callback) =>
+        browser.locks.request(tab, name, options, callback),
+    } as unknown as LockManager,
+    BroadcastChannel: class {
+      onmessage = null;
+      constructor(readonly name: string) {
+        tab.channels.add(this);
+      }
+      postMessage(data: unknown) {
+        browser.post(tab, this, structuredClone(data));
+      }
+      close() {
+        tab.channels.delete(this);
+      }
+    } as unknown as Environment['BroadcastChannel'],
+    window: tab.window,
+    document: tab.document,
+  };
 }
 
 export class Browser {
