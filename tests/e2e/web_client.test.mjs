@@ -1,0 +1,231 @@
+// The npm package in a real browser, against a real relay and PostgreSQL: tabs that share a socket, a second profile,
+// and what goes wrong between them. Needs web/dist.
+import { after, afterEach, before, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { launch } from './lib/browser.mjs';
+import { devToken } from './lib/client.mjs';
+import { root } from './lib/env.mjs';
+import { keyFile, newSecret, seconds, token } from './lib/jwt.mjs';
+import { Cluster } from './lib/postgres.mjs';
+import { freePort, PATH, startRelay } from './lib/relay.mjs';
+import { eventually, sleep } from './lib/wait.mjs';
+
+/** Keeps every event; a token is what the test's `tokenOf` says, else the one in localStorage. */
+const PAGE = `<!doctype html><title>pgherald</title><script type="module">
+  import { createClient } from './index.js';
+  const { url, name } = Object.fromEntries(new URL(location).searchParams);
+  if (name) localStorage.setItem('token', name);
+  globalThis.client = createClient({ url, getToken: globalThis.tokenOf });
+  globalThis.events = [];
+  client.subscribe('*', (event) => events.push(event));
+  client.connect().catch(() => {});
+</script>`;
+
+/** A web site that serves the page and the package as it is built. */
+async function openSite() {
+  const port = await freePort();
+  const script = await readFile(join(root, 'web/dist/index.js'));
+  const server = http.createServer(({ url }, response) => {
+    const isScript = url === '/index.js';
+    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
+    response.end(isScript ? script : PAGE);
+  });
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return { origin: `http://127.0.0.1:${port}`, close: () => (server.closeAllConnections(), server.close()) };
+}
+
+describe('the web client in a browser', () => {
+  let cluster;
+  let db;
+  let relay;
+  let site;
+  let otherSite;
+  let browser;
+  const contexts = [];
+
+  before(async () => {
+    cluster = await Cluster.start();
+    db = await cluster.database();
+    site = await openSite();
+    otherSite = await openSite();
+    relay = await startRelay(db, { HERALD_ALLOWED_ORIGINS: site.origin });
+    browser = await launch();
+  });
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close();
+  });
+  after(async () => {
+    await browser?.close();
+    site?.close();
+    otherSite?.close();
+    await cluster?.end();
+  });
+
+  /** A browser profile of its own. */
+  async function profile() {
+    const context = await browser.newContext();
+    contexts.push(context);
+    return context;
+  }
+
+  async function tab(context, user, { at = site, of = relay } = {}) {
+    const page = await context.newPage();
+    const query = new URLSearchParams({ url: of.url(PATH), ...(user && { name: devToken(user) }) });
+    await page.goto(`${at.origin}/?${query}`);
+    return page;
+  }
+
+  const info = (page) => page.evaluate(() => client.getDebugInfo());
+  const titles = (page) => page.evaluate(() =>
+    events.filter(({ type }) => type === 'new_notification').map(({ notification }) => notification.title));
+  const counts = (page) => page.evaluate(() => events.filter(({ type }) => type === 'unread_count').map(({ count }) => count));
+  const state = (page, expected) => eventually(`the client to be ${expected}`, async () => {
+    const { state: now, closes } = await info(page);
+    if (now === expected) return true;
+    throw new Error(`it is ${now}; closes ${JSON.stringify(closes)}`);
+  }, 20_000);
+  const shows = (page, expected) => eventually(`the tab to have ${expected}`, async () => {
+    const seen = await titles(page);
+    assert.deepEqual(seen, expected);
+    return true;
+  }, 20_000);
+  const leaders = async (pages) => (await Promise.all(pages.map(info))).filter(({ leader }) => leader).length;
+
+  it('shows an INSERT in two tabs, that share one socket, and in another profile', async () => {
+    const user = await db.person();
+    const [here, there] = [await profile(), await profile()];
+    const pages = [await tab(here, user), await tab(here, user), await tab(there, user)];
+    for (const page of pages) await state(page, 'OPEN');
+    assert.deepEqual([await leaders(pages.slice(0, 2)), await leaders(pages.slice(2))], [1, 1]);
+    await db.notify(user, 'one');
+    for (const page of pages) await shows(page, ['one']);
+    for (const page of pages) await eventually('the count', async () => (await counts(page)).at(-1) === 1);
+  });
+
+  it('reads in one tab what is then read in all, and in the table', async () => {
+    const user = await db.person();
+    const [here, there] = [await profile(), await profile()];
+    const pages = [await tab(here, user), await tab(here, user), await tab(there, user)];
+    for (const page of pages) await state(page, 'OPEN');
+    const id = await db.notify(user, 'one');
+    for (const page of pages) await shows(page, ['one']);
+    const answer = await pages[1].evaluate((one) => client.markAsRead(one), id);
+    assert.equal(answer.notification.is_read, true);
+    assert.equal(await db.unread(user), 0);
+    for (const page of pages) {
+      await eventually('the mark', () => page.evaluate(() => events.filter(({ type }) => type === 'notification_updated').length === 1));
+      await eventually('the count', async () => (await counts(page)).at(-1) === 0);
+    }
+  });
+
+  it('loses and doubles nothing when the relay is killed and started again', async () => {
+    const user = await db.person();
+    const [here, there] = [await profile(), await profile()];
+    const pages = [await tab(here, user), await tab(here, user), await tab(there, user)];
+    for (const page of pages) await state(page, 'OPEN');
+    await db.notify(user, 'before');
+    for (const page of pages) await shows(page, ['before']);
+    await relay.kill();
+    for (const page of pages) await state(page, 'RECONNECTING');
+    await db.notify(user, 'during');
+    await relay.again();
+    for (const page of pages) await state(page, 'OPEN');
+    await db.notify(user, 'after');
+    for (const page of pages) await shows(page, ['before', 'during', 'after']);
+  });
+
+  for (const [how, end] of [
+    ['closed', (page) => page.close()],
+    ['crashed', async (page) => {
+      const session = await page.context().newCDPSession(page);
+      await Promise.race([session.send('Page.crash').catch(() => {}), sleep(1000)]);
+    }],
+  ]) {
+    it(`goes on in another tab when the leader is ${how}`, async () => {
+      const user = await db.person();
+      const context = await profile();
+      const first = await tab(context, user);
+      await state(first, 'OPEN');
+      const others = [await tab(context, user), await tab(context, user)];
+      for (const page of others) await state(page, 'OPEN');
+      await db.notify(user, 'before');
+      for (const page of others) await shows(page, ['before']);
+      await end(first);
+      await db.notify(user, 'during');
+      await eventually('a new leader', async () => (await leaders(others)) === 1);
+      for (const page of others) await state(page, 'OPEN');
+      await db.notify(user, 'after');
+      for (const page of others) await shows(page, ['before', 'during', 'after']);
+    });
+  }
+
+  it('catches up when the browser comes online again', async () => {
+    const user = await db.person();
+    const context = await profile();
+    const page = await tab(context, user);
+    await state(page, 'OPEN');
+    await db.notify(user, 'before');
+    await shows(page, ['before']);
+    await context.setOffline(true);
+    await relay.kill();
+    await state(page, 'RECONNECTING');
+    await db.notify(user, 'during');
+    await relay.again();
+    await context.setOffline(false);
+    await state(page, 'OPEN');
+    await shows(page, ['before', 'during']);
+  });
+
+  it('takes a new token before the old one expires, and after one was refused', async () => {
+    const secret = newSecret();
+    const guarded = await startRelay(db, {
+      HERALD_AUTH: 'jwt', HERALD_JWT_KEY_FILE: keyFile(secret), HERALD_ALLOWED_ORIGINS: site.origin,
+    });
+    const user = await db.person();
+    const lifetimes = [-600, 63, 600]; // refused, about to expire, good
+    const asked = [];
+    const context = await profile();
+    await context.exposeFunction('tokenOf', ({ renew }) => {
+      asked.push(renew);
+      return token(secret, { sub: `u-${user}`, exp: seconds() + (lifetimes.shift() ?? 600) });
+    });
+    const page = await tab(context, null, { of: guarded });
+    await state(page, 'OPEN');
+    await eventually('a new token on the same connection', () => page.evaluate(() => events.some(({ type }) => type === 'authenticated')), 15_000);
+    assert.deepEqual(asked, [false, true, true]);
+    assert.deepEqual((await info(page)).closes.map(({ code }) => code), [4001]);
+    await db.notify(user, 'one');
+    await shows(page, ['one']);
+  });
+
+  it('stops for who is unknown', async () => {
+    const page = await tab(await profile(), 'nobody-of-that-name');
+    await state(page, 'FAILED');
+    assert.deepEqual((await info(page)).closes.map(({ code }) => code), [4000]);
+  });
+
+  it('logs out in every tab when the token goes away', async () => {
+    const user = await db.person();
+    const context = await profile();
+    const pages = [await tab(context, user), await tab(context, user)];
+    for (const page of pages) await state(page, 'OPEN');
+    await pages[1].evaluate(() => {
+      localStorage.removeItem('token');
+      client.disconnect();
+    });
+    for (const page of pages) await state(page, 'CLOSED');
+  });
+
+  it('gets nothing on a page of another origin', async () => {
+    const user = await db.person();
+    const page = await tab(await profile(), user, { at: otherSite });
+    await state(page, 'RECONNECTING');
+    assert.equal((await info(page)).userId, null);
+    await db.notify(user, 'one');
+    await sleep(500);
+    assert.deepEqual(await page.evaluate(() => events.filter(({ type }) => type !== 'state')), []);
+  });
+});
