@@ -13,11 +13,10 @@ import type { ClientFrame, ServerFrame } from './types.js';
 
 /** What tabs post to each other. `term` grows with every leader, so that a deposed one is not heard. */
 type Post =
-  | { kind: 'join' | 'ask'; from: string }
-  | { kind: 'connect' | 'logout' }
+  | { kind: 'join' | 'ask' | 'connect' | 'logout' }
   | { kind: 'wake'; fresh: boolean }
   | { kind: 'send'; message: ClientFrame }
-  | { kind: 'status'; term: number; status: Status; to?: string; hello?: Connected | null }
+  | { kind: 'status'; term: number; status: Status; hello?: Connected | null }
   | { kind: 'frame'; term: number; frame: ServerFrame };
 
 interface Group {
@@ -31,7 +30,6 @@ interface Group {
 
 export function createSharedHub(options: HubOptions): Hub {
   const { env, log } = options;
-  const me = env.random().toString(36).slice(2);
   let group: Group | null = null;
   let term = 0; // of the leader that is listened to, or of this tab
   let followed: Status | null = null; // the leader's; null: this tab leads, or does not know yet
@@ -74,7 +72,7 @@ export function createSharedHub(options: HubOptions): Hub {
       const mine: Group = (group = { name, channel, waiting: new AbortController(), resign: null, elected });
       channel.onmessage = ({ data }) => group === mine && hear(data);
       compete(mine, { signal: mine.waiting.signal });
-      post({ kind: 'join', from: me });
+      post({ kind: 'join' });
       expectAnswer();
     });
   }
@@ -118,7 +116,6 @@ export function createSharedHub(options: HubOptions): Hub {
       question = undefined;
       if (!group || leads()) return;
       log('depose');
-      group.waiting.abort();
       compete(group, { steal: true });
     }, PROBE_MS + 1000 * env.random());
   }
@@ -133,7 +130,7 @@ export function createSharedHub(options: HubOptions): Hub {
   function keepAsking(): void {
     env.clearTimeout(beat);
     beat = env.setTimeout(() => {
-      ask({ kind: 'ask', from: me });
+      ask({ kind: 'ask' });
       keepAsking();
     }, HEARTBEAT_MS);
   }
@@ -155,18 +152,18 @@ export function createSharedHub(options: HubOptions): Hub {
 
   /** The leader's side. */
   function serve(message: Post): void {
-    const answer = (to?: string) =>
-      post({ kind: 'status', term, status: connection.status(), to, hello: connection.status().state === 'OPEN' ? hello : null });
     if (message.kind === 'send') return connection.transmit(message.message);
     if (message.kind === 'wake') connection.wake(message.fresh);
     if (message.kind === 'connect' || message.kind === 'join') connection.connect('connect');
-    if (message.kind !== 'status' && message.kind !== 'frame') answer('from' in message ? message.from : undefined);
+    if (message.kind === 'status' || message.kind === 'frame') return;
+    const status = connection.status();
+    post({ kind: 'status', term, status, hello: status.state === 'OPEN' ? hello : null });
   }
 
-  /** The follower's side. Who joins waits for the answer to its own question: frames posted before it are in `hello`. */
-  function follow({ term: theirs, status, to, hello: greeting }: Post & { kind: 'status' }): void {
+  /** The follower's side. Who joins waits for an answer to a question: frames posted before it are in `hello`. */
+  function follow({ term: theirs, status, hello: greeting }: Post & { kind: 'status' }): void {
     if (theirs < term) return;
-    if (!followed && to !== me && status.state === 'OPEN') return;
+    if (!followed && !greeting && status.state === 'OPEN') return;
     const joins = !followed;
     env.clearTimeout(question);
     question = undefined;

@@ -2,7 +2,8 @@
  * users, cursors and pages, and can be told to misbehave.
  *
  *   const relay = createFakeRelay();
- *   const client = createClient({ url: relay.url, getToken: () => 'dummy-jwt-for-alice', environment: relay });
+ *   const client = createClient({ url: relay.url, getToken: () => 'dummy-jwt-for-alice', shareSocket: false,
+ *     environment: { WebSocket: relay.WebSocket } });
  *   await client.connect();
  *   relay.insert('alice', { title: 'Build passed' }); */
 import type { ClientFrame, ErrorCode, Notification } from '../protocol.js';

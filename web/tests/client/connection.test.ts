@@ -274,6 +274,14 @@ describe('a connection that is OPEN but dead', () => {
     expect(of('state').at(-1)).toMatchObject({ state: 'RECONNECTING', reason: 'silent' });
   });
 
+  it('is not one that was probed twice and answered', async () => {
+    const { client, tab } = await stage.open();
+    tab.show();
+    tab.show();
+    await pass(10_000);
+    expect([client.getState(), stage.relay.connections.length]).toEqual(['OPEN', 1]);
+  });
+
   it('is told from one in a background tab, whose timers run once a minute', async () => {
     const throttled = (callback: () => void, ms: number) => setTimeout(callback, Math.ceil(ms / 60_000) * 60_000);
     const { client } = await stage.open({ environment: { setTimeout: throttled } });

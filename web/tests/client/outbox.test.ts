@@ -82,6 +82,16 @@ describe('messages', () => {
     expect(received(0, 'ping')).toHaveLength(100);
   });
 
+  it('that wait for their turn leave no timer behind when the client is disconnected', async () => {
+    const { client, tab } = stage.seat();
+    for (let i = 0; i < 100; i++) client.send({ type: 'ping' });
+    await Promise.all([client.connect(), pass()]);
+    client.disconnect();
+    expect(tab.timers.size).toBe(0);
+    await pass(10_000);
+    expect(received(0, 'ping')).toHaveLength(30);
+  });
+
   it('are dropped by disconnect()', async () => {
     const { client, of, tab } = await stage.open();
     stage.relay.open()[0]!.freeze();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ClientOptions } from '../../src/types.js';
 import type { Seat } from './lib/stage.js';
 import { ALICE, pass, useStage } from './lib/stage.js';
@@ -57,6 +57,29 @@ describe('tabs of one user', () => {
     const late = await stage.open({ shareSocket: true });
     expect(late.of('connected')).toMatchObject([{ user_id: 'alice', unread_count: 1, cursor: 'fake-1' }]);
     expect(late.states()).toEqual(['CONNECTING', 'OPEN']);
+  });
+
+  it('wait to be greeted, also when they hear of an open connection before', async () => {
+    const [leader] = await tabs(1) as [Seat];
+    const { name } = [...leader.tab.channels][0]!;
+    const stray = new (stage.browser.tab().environment.BroadcastChannel!)(name);
+    const late = stage.seat({ shareSocket: true });
+    void late.client.connect();
+    for (let turn = 0; turn < 20; turn++) {
+      stray.postMessage({ kind: 'status', term: Date.now(), status: { state: 'OPEN', closes: [], retryAt: null, error: null } });
+      await Promise.resolve();
+    }
+    await pass();
+    expect([late.client.getState(), late.of('connected').length]).toEqual(['OPEN', 1]);
+  });
+
+  it('that join at the same moment are greeted once each', async () => {
+    await tabs(1);
+    const [one, two] = [stage.seat({ shareSocket: true }), stage.seat({ shareSocket: true })];
+    await Promise.all([one.client.connect(), two.client.connect()]);
+    await pass();
+    expect([one.of('connected').length, two.of('connected').length]).toEqual([1, 1]);
+    expect([one.client.getDebugInfo().userId, two.client.getDebugInfo().userId]).toEqual(['alice', 'alice']);
   });
 
   it('get the answers to what they asked, and nobody else\'s', async () => {
@@ -163,6 +186,40 @@ describe('another tab takes the socket over', () => {
     stage.relay.insert('alice', { title: 'after' });
     await pass();
     expect([titles(leader), titles(follower)]).toEqual([['after'], ['after']]);
+  });
+
+  it('also when the clock was set back', async () => {
+    const [leader, follower, third] = await tabs(3) as [Seat, Seat, Seat];
+    vi.setSystemTime(0);
+    leader.client.disconnect();
+    await pass();
+    stage.relay.insert('alice', { title: 'after' });
+    await pass();
+    expect([titles(follower), titles(third)]).toEqual([['after'], ['after']]);
+  });
+
+  it('and a deposed leader is not heard', async () => {
+    const [leader, follower] = await tabs(2) as [Seat, Seat];
+    const { name } = [...follower.tab.channels][0]!;
+    const stray = new (stage.browser.tab().environment.BroadcastChannel!)(name);
+    const notification = stage.relay.insert('alice', { title: 'once' });
+    stray.postMessage({ kind: 'status', term: 1, status: { state: 'FAILED', closes: [], retryAt: null, error: null } });
+    stray.postMessage({ kind: 'frame', term: 1, frame: { type: 'system_alert' } });
+    await pass();
+    expect([follower.client.getState(), follower.of('system_alert').length]).toEqual(['OPEN', 0]);
+    expect([leader, follower].map(titles)).toEqual([[notification.title], [notification.title]]);
+  });
+
+  it('a tab that comes back asks again for what was answered while it was away', async () => {
+    const [, follower] = await tabs(2) as [Seat, Seat];
+    const { id } = stage.relay.insert('alice');
+    await pass();
+    const marked = follower.client.markAsRead(id);
+    follower.tab.window.dispatchEvent(new Event('pagehide'));
+    await pass();
+    follower.tab.window.dispatchEvent(new Event('pageshow'));
+    await pass();
+    await expect(marked).resolves.toMatchObject({ notification: { is_read: true, version: 2 } });
   });
 
   it('with what was asked for and not answered', async () => {

@@ -55,6 +55,13 @@ describe('a token', () => {
     expect([client.getState(), stage.relay.connections.length]).toEqual(['FAILED', 2]);
   });
 
+  it('refused twice may be tried again by connect(), twice', async () => {
+    stage.relay.mood = 4001;
+    const { client } = await stage.open();
+    await expect(client.connect()).rejects.toMatchObject({ code: 'token_refused' });
+    expect(stage.relay.connections).toHaveLength(4);
+  });
+
   it('refused again and again after it was taken ends in FAILED, not in a loop', async () => {
     const { client } = await stage.open();
     for (let i = 0; i < 6; i++) {
@@ -97,6 +104,22 @@ describe('a token', () => {
 });
 
 describe('logout', () => {
+  it('that is found out by a token that comes late changes nothing any more', async () => {
+    let give!: (token: null) => void;
+    const { client } = await stage.open({ getToken: () => new Promise((resolve) => (give = resolve)) });
+    client.disconnect();
+    give(null);
+    await pass();
+    expect(client.getState()).toBe('CLOSED');
+  });
+
+  it('of all tabs leaves nothing to go on from', async () => {
+    const { client } = await stage.open();
+    client.disconnect({ allTabs: true });
+    await client.connect();
+    expect(stage.relay.connections[1]!.received[0]).toMatchObject({ cursor: null });
+  });
+
   it('in another tab, by removing the token, disconnects this one', async () => {
     stage.browser.storage.set('token', ALICE);
     const { client, of } = await stage.open({ getToken: undefined });
