@@ -180,7 +180,7 @@ static bool schema_make(const struct dev *dev, char error[DEV_ERROR_BYTES])
                                  " if not exists (select from pg_roles where rolname = 'herald_dev') then "
                                  "create role herald_dev login; end if;"
                                  " end $$;"
-                                 "grant herald_relay to herald_dev";
+                                 "grant herald_relay, herald_app to herald_dev"; /* the latter for samples */
     char reason[MIGRATE_ERROR_BYTES];
     PGconn *db = database_open(dev, error);
     if (!db)

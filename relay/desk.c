@@ -45,6 +45,23 @@ static const struct {
     [DESK_RESUME] = {"resume", 7,
                      "select n, kind, id, version, body, xid, rank from herald.relay_resume($1::text[], $2::xid8[], "
                      "$3::xid8[], $4::int[], $5::uuid[], $6::int, $7::int)"},
+    [DESK_SAMPLES] =
+        {"samples", 2,
+         "select count(herald.notify_user(u.id, s.title, s.message, s.category, s.severity, s.action_url)) "
+         "from herald.resolve_user($1::jsonb) u (id), generate_series(1, $2::int) n join (values "
+         "(0, 'Payment failed for order 2041', 'The card was declined. The next try is tomorrow at 09:00.', 'billing', "
+         "'error', '#2041'), "
+         "(1, 'Mira mentioned you', 'Could you check the delivery dates before Thursday?', 'team', 'info', '#mentions'), "
+         "(2, 'Order 2047 was delivered', 'Signed for at the front desk.', 'shipping', 'success', '#2047'), "
+         "(3, 'Stock is low: desk lamp', 'Four are left; about two days at the current rate.', 'stock', 'warning', "
+         "'#stock'), "
+         "(4, 'New order 2048', '3 items, 184.50 EUR, express delivery.', 'orders', 'info', '#2048'), "
+         "(5, 'Refund for order 2033 went out', '59.00 EUR to the original card.', 'billing', 'success', '#2033'), "
+         "(6, 'Sign-in from a new device', 'Firefox on Linux, Lisbon. Not you? End all sessions.', 'security', "
+         "'warning', '#security'), "
+         "(7, 'Weekly report is ready', '212 orders, 4 % more than the week before.', 'reports', 'info', '#reports')"
+         ") s (k, title, message, category, severity, action_url) "
+         "on s.k = (n + extract(epoch from now())::bigint) % 8 where u.id is not null"},
     [DESK_TIDY] = {"tidy", 0, "select messages, tombstones, expired from herald.relay_tidy()"},
     [DESK_PROBE] = {"probe", 0, "select 1"},
 };

@@ -29,6 +29,7 @@ enum desk_statement {
     DESK_MARK_READ,     /* user ids, ids -> (user, id, version, notification) */
     DESK_MARK_ALL_READ, /* user, until time, until xid -> number marked */
     DESK_RESUME,        /* arrays of user, since, after xid, rank, id; rows, bytes -> changes, see resume.c */
+    DESK_SAMPLES,       /* claims json, how many -> number stored; see samples.h */
     DESK_TIDY,
     DESK_PROBE,         /* whether it answers */
     DESK_STATEMENTS

@@ -1,4 +1,4 @@
-/* Plain HTTP; see http.h. A request's path comes in, one whole response goes out. */
+/* Plain HTTP; see http.h. A request's path comes in, one whole response goes out. No body is ever read. */
 #include "http.h"
 
 #include <jansson.h>
@@ -8,8 +8,9 @@
 #include "desk.h"
 #include "embedded.h"
 #include "memory.h"
+#include "samples.h"
 
-enum { HEADER_ROOM = 2048, PATH_SIZE = 256 };
+enum { HEADER_ROOM = 2048, PATH_SIZE = 256, SAMPLES_TOKEN_SIZE = 128 };
 
 static const char policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; "
@@ -140,18 +141,37 @@ static char *respond(const struct relay *relay, const char *path, struct respons
     return owned;
 }
 
+/* The demo page asks for samples. Where nobody has set the demo up, the role may not store any. A page of another
+ * site cannot send the header without asking first, which is refused as any other method. */
+static unsigned answer_samples(struct relay *relay, struct lws *wsi)
+{
+    char token[SAMPLES_TOKEN_SIZE] = "", count[16] = "";
+    if (relay->config->auth != AUTH_MODE_DEV || !relay->config->dev_psql)
+        return 404;
+    if (lws_hdr_copy(wsi, token, sizeof(token), WSI_TOKEN_HTTP_AUTHORIZATION) < 0)
+        return 401;
+    const char *value = lws_get_urlarg_by_name(wsi, "count=", count, sizeof(count));
+    return samples_request(relay, token, value ? value : "1");
+}
+
+static int answer_post(struct relay *relay, struct lws *wsi)
+{
+    char path[PATH_SIZE] = "";
+    struct response response = {405, "text/plain; charset=utf-8", TEXT("method not allowed\n"), "GET, HEAD", true};
+    if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_POST_URI) > 0 && strcmp(path, "/dev/samples") == 0)
+        response = (struct response){answer_samples(relay, wsi), "text/plain; charset=utf-8", TEXT("\n"), NULL, true};
+    send_response(wsi, &response, false);
+    return -1; /* a body may follow that nobody reads */
+}
+
 int http_answer(struct relay *relay, struct lws *wsi)
 {
     char path[PATH_SIZE] = "";
     struct response response;
     bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
     bool get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
-    if (!head && !get) {
-        response = (struct response){405, "text/plain; charset=utf-8", TEXT("method not allowed\n"), "GET, HEAD",
-                                     true};
-        send_response(wsi, &response, false);
-        return -1; /* a body may follow that nobody reads */
-    }
+    if (!head && !get)
+        return answer_post(relay, wsi);
     if (lws_hdr_copy(wsi, path, sizeof(path), head ? WSI_TOKEN_HEAD_URI : WSI_TOKEN_GET_URI) < 0)
         path[0] = '\0';
     char *owned = respond(relay, path, &response);

@@ -12,6 +12,7 @@ begin
 end
 $$;
 grant herald_relay to relay;
+grant herald_app to relay; -- for the demo page's button that makes samples; a real relay has no need of it
 grant herald_app to app;
 insert into herald.users (id, username)
 values ('alice', 'alice'), ('bob', 'bob'), ('ashumba', 'ashumba')

@@ -1,0 +1,49 @@
+/* Sample notifications; see samples.h. */
+#include "samples.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth.h"
+#include "desk.h"
+#include "login.h"
+
+enum { SAMPLES_MAX = 1000 };
+
+/* 0: not a number, or out of range. */
+static long count_read(const char *digits)
+{
+    char *end = NULL;
+    long count = strtol(digits, &end, 10);
+    return end == digits || *end || count < 1 || count > SAMPLES_MAX ? 0 : count;
+}
+
+/* The rows arrive by the feed, as any others; a failure is in the log already. */
+static void stored(struct relay *relay, uint64_t session, void *context, const struct answer *answer)
+{
+    (void)relay;
+    (void)session;
+    (void)context;
+    (void)answer;
+}
+
+unsigned samples_request(struct relay *relay, const char *authorization, const char *count)
+{
+    static const char scheme[] = "Bearer ";
+    struct auth_claims claims;
+    char digits[8];
+    long number = count_read(count);
+    if (!number)
+        return 400;
+    if (strncmp(authorization, scheme, sizeof scheme - 1) != 0 ||
+        login_verify(relay, text_of(authorization + sizeof scheme - 1), &claims) != AUTH_OK)
+        return 401;
+    snprintf(digits, sizeof digits, "%ld", number);
+    desk_submit(relay->desk, &(struct desk_query){.statement = DESK_SAMPLES,
+                                                  .values = {claims.claims_json, digits},
+                                                  .done = stored,
+                                                  .once = true});
+    auth_claims_clear(&claims);
+    return 202;
+}
