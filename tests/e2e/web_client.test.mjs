@@ -27,11 +27,10 @@ const PAGE = `<!doctype html><title>pgherald</title><script type="module">
 /** A web site that serves the page and the package as it is built. */
 async function openSite() {
   const port = await freePort();
-  const script = await readFile(join(root, 'web/dist/index.js'));
-  const server = http.createServer(({ url }, response) => {
-    const isScript = url === '/index.js';
-    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
-    response.end(isScript ? script : PAGE);
+  const server = http.createServer(async ({ url }, response) => {
+    const script = /^\/[\w-]+\.js$/.exec(url); // the entry, and what it shares with the others
+    response.setHeader('Content-Type', script ? 'text/javascript' : 'text/html');
+    response.end(script ? await readFile(join(root, 'web/dist', script[0])) : PAGE);
   });
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
   return { origin: `http://127.0.0.1:${port}`, close: () => (server.closeAllConnections(), server.close()) };
