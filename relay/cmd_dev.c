@@ -251,7 +251,7 @@ static void banner_print(const struct dev *dev)
     if (address->is_unix)
         printf("  Listening on the socket %s\n", address->host);
     else
-        printf("  Open      http://%s%s%s:%s and log in as alice, bob or ashumba\n",
+        printf("  Open      http://%s%s%s:%s and see what alice and bob see\n",
                bracket && host == address->host ? "[" : "", host, bracket && host == address->host ? "]" : "",
                address->port);
     printf("  Then paste this into another terminal and watch the page:\n\n"
