@@ -9,7 +9,7 @@ import { useDesktop } from './desktop.js';
 import { Icon } from './icons.js';
 import { english } from './labels/english.js';
 import type { Labels } from './labels/labels.js';
-import { Panel, type Slots } from './Panel.js';
+import { Panel, troubleOf, type Slots } from './Panel.js';
 import { useTitleCount } from './title.js';
 import { useNotifications } from './useNotifications.js';
 
@@ -48,7 +48,7 @@ export function NotificationCenter(props: NotificationCenterProps) {
   const root = useRef<HTMLDivElement>(null);
   const bell = useRef<HTMLButtonElement>(null);
   const store = inboxOf(client);
-  const spoken = useAnnouncer(store, labels);
+  const spoken = useAnnouncer(store, labels, isOpen ? troubleOf(inbox, labels) : null);
   const leave = useCallback(() => setOpen(false), []);
   const offer = useDesktop(store, desktop, () => setOpen(true));
   useTitleCount(inbox.unreadCount, titleCount);

@@ -69,16 +69,23 @@ function Tools({ inbox, labels, desktop }: Pick<PanelProps, 'inbox' | 'labels' |
   );
 }
 
+/** What is wrong, in a few words; null when all is well. */
+export function troubleOf({ connectionState, error }: Notifications, labels: Labels): string | null {
+  if (connectionState === 'FAILED') return labels.states.FAILED;
+  return error === null ? null : labels.errorText;
+}
+
 /** What is wrong and what to do; nothing when all is well. */
 function Trouble({ inbox, labels }: Pick<PanelProps, 'inbox' | 'labels'>) {
   const { connectionState, error, retry } = inbox;
-  if (error === null && connectionState !== 'FAILED') {
+  const trouble = troubleOf(inbox, labels);
+  if (trouble === null) {
     return connectionState === 'RECONNECTING' || connectionState === 'CLOSED' ? <p className="pgh-note">{labels.offlineText}</p> : null;
   }
   return (
     <div className="pgh-error">
       <Icon name="error" />
-      <p title={error ?? undefined}>{connectionState === 'FAILED' ? labels.states.FAILED : labels.errorText}</p>
+      <p title={error ?? undefined}>{trouble}</p>
       <button type="button" className="pgh-button" onClick={retry}>{labels.retry}</button>
     </div>
   );

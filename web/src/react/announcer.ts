@@ -1,11 +1,12 @@
-/* Arrivals go in; what the live region says comes out, at most once a second, however many there are. */
+/* Arrivals and troubles go in; what the live region says comes out: arrivals at most once a second, however many. */
 import { useEffect, useState } from 'react';
 import type { Inbox } from '../inbox.js';
 import type { Labels } from './labels/labels.js';
 
 const PAUSE_MS = 1000;
 
-export function useAnnouncer(inbox: Inbox, labels: Labels): string {
+/** `trouble`: what is wrong now; null when all is well. */
+export function useAnnouncer(inbox: Inbox, labels: Labels, trouble: string | null): string {
   const [spoken, setSpoken] = useState('');
   useEffect(() => {
     let count = 0;
@@ -28,5 +29,8 @@ export function useAnnouncer(inbox: Inbox, labels: Labels): string {
       end();
     };
   }, [inbox, labels]);
+  useEffect(() => {
+    if (trouble) setSpoken(trouble);
+  }, [trouble]);
   return spoken;
 }

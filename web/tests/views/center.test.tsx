@@ -139,9 +139,9 @@ describe('the panel', () => {
     await openPanel();
     await press(screen.getByRole('button', { name: `Mark as read: ${a.title}` }));
     await act(() => client.last('markAsRead').refuse('unavailable'));
-    expect(screen.getByText(english.errorText)).toBeTruthy();
+    expect(screen.getAllByText(english.errorText)).toHaveLength(2); // to see and to hear
     await press(screen.getByRole('button', { name: 'Retry' }));
-    expect(screen.queryByText(english.errorText)).toBeNull();
+    expect(within(screen.getByRole('dialog')).queryByText(english.errorText)).toBeNull();
     expect(client.requests.filter(({ name }) => name === 'markAsRead')).toHaveLength(2);
     expect(screen.getByRole('dialog').contains(document.activeElement)).toBe(true);
   });
@@ -150,7 +150,7 @@ describe('the panel', () => {
     show();
     await openPanel();
     await act(async () => client.become('FAILED', 'five attempts'));
-    expect(screen.getAllByText(english.states.FAILED)).toHaveLength(2);
+    expect(screen.getAllByText(english.states.FAILED)).toHaveLength(3); // to see twice, to hear once
     await press(screen.getByRole('button', { name: 'Retry' }));
     expect(client.connects).toBe(2);
   });
@@ -269,6 +269,19 @@ describe('what is read out', () => {
       texts.push(spoken());
     }
     expect(new Set(texts).size).toBe(2);
+  });
+
+  it('is what went wrong, once, while the panel is open', async () => {
+    show();
+    const a = row();
+    await open([a]);
+    await openPanel();
+    await act(async () => client.become('FAILED', 'x'));
+    expect(spoken()).toBe(english.states.FAILED);
+    await act(async () => client.become('OPEN'));
+    await act(async () => client.insert(row({ title: 'back' }), 2));
+    await pass(1100);
+    expect(spoken()).toBe('New notification: back');
   });
 
   it('is in one polite region, and nothing is an alert', async () => {
