@@ -30,7 +30,7 @@ enum {
     COMPLAIN_EVERY_MS = 10000,
     HANDSHAKE_SECONDS = 10,
     HEADER_BYTES = 16384,
-    RX_BYTES = 512,       /* per connection; longer messages come in pieces */
+    RX_BYTES = 128,       /* per connection; longer messages come in pieces, a control frame's 125 bytes do not */
     WRITE_BYTES = 65536,  /* one write */
 };
 

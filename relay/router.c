@@ -24,7 +24,7 @@ static struct user *user_new(struct router *router, struct text id)
 {
     struct user *user = memory_zero(sizeof(*user) + id.size + 1);
     memcpy(user->id, id.bytes, id.size);
-    user->id_size = id.size;
+    user->id_size = (uint32_t)id.size;
     HASH_ADD_KEYPTR(hh, router->users, user->id, user->id_size, user);
     return user;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "hash.h"
 
 #include "change.h"
@@ -22,8 +23,8 @@ struct user {
     struct user *count_prev, *count_next;
     struct rate rate;   /* of its messages, over all tabs */
     unsigned deletions; /* told so far: a page read before one must not be told after it */
+    uint32_t id_size;
     UT_hash_handle hh;
-    size_t id_size;
     char id[]; /* zero-terminated */
 };
 
