@@ -284,7 +284,8 @@ static int check_handshake(struct lws *wsi)
     return 1;
 }
 
-/* The cursor of the query; its bytes are NULL when there is none. */
+/* The cursor of the query; its bytes are NULL when there is none. libwebsockets looks no further than an argument
+ * that is too long for the buffer. */
 static struct text handshake_cursor(struct lws *wsi, char *buffer, size_t size)
 {
     return text_of(lws_get_urlarg_by_name(wsi, "cursor=", buffer, (int)size));
@@ -316,8 +317,7 @@ static struct session *admit(struct lws *wsi)
 
 static void established(struct lws *wsi)
 {
-    char cursor[128];
-    char buffer[AUTH_TOKEN_MAX_BYTES + 16];
+    char cursor[HEADER_BYTES], buffer[HEADER_BYTES];
     struct session *session = admit(wsi);
     struct text token = handshake_token(wsi, buffer, sizeof(buffer));
     bool given = token.size || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);

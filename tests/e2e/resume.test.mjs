@@ -51,6 +51,20 @@ describe('resume', () => {
     assert.notEqual(told.cursor, cursor);
   });
 
+  it('the cursor counts wherever it stands in the query, and however long the rest is', async () => {
+    const user = await db.person();
+    const tab = await connect(relay, user);
+    const { cursor } = await tab.settle(db, user).then(() => tab.ping());
+    await db.notify(user, 'missed');
+    const args = [`token=${devToken(user)}`, `cursor=${encodeURIComponent(cursor)}`, `x=${'y'.repeat(6000)}`];
+    for (const order of [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 2, 1]]) {
+      const again = new Client(relay, { query: order.map((i) => args[i]).join('&') });
+      await again.next('connected');
+      assert.equal((await again.next('resumed')).count, 1, `${order}`);
+      await again.close();
+    }
+  });
+
   it('nothing missed: resumed with 0, in one round trip', async () => {
     const user = await db.person();
     const tab = await connect(relay, user);
