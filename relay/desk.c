@@ -187,7 +187,8 @@ static void entry_finish(struct desk *desk, struct entry *entry, const PGresult 
         query_failed(desk, &entry->query, result, answer_error(&answer));
     else if (result && entry->query.statement == desk->troubled)
         desk->trouble_at_ms = 0;
-    entry->query.done(desk->relay, entry->query.session, entry->query.context, result ? &answer : NULL);
+    if (entry->query.done)
+        entry->query.done(desk->relay, entry->query.session, entry->query.context, result ? &answer : NULL);
     free(entry);
 }
 
@@ -290,9 +291,10 @@ static void on_up(void *owner)
 static void prepare_all(struct desk *desk)
 {
     PGconn *conn = desk->link.conn;
-    bool good = PQenterPipelineMode(conn);
+    bool good = PQenterPipelineMode(conn), has_demo = desk->relay->config->dev_psql != NULL;
     for (int i = 0; good && i < DESK_STATEMENTS; i++)
-        good = PQsendPrepare(conn, statement_table[i].name, statement_table[i].sql, 0, NULL);
+        if (i != DESK_SAMPLES || has_demo)
+            good = PQsendPrepare(conn, statement_table[i].name, statement_table[i].sql, 0, NULL);
     if (!good || !PQpipelineSync(conn)) {
         link_restart(&desk->link, PQerrorMessage(conn));
         return;
@@ -395,17 +397,12 @@ static void on_down(void *owner, const char *why)
     }
 }
 
-static void probed(struct relay *relay, uint64_t session, void *context, const struct answer *answer)
-{
-    (void)relay, (void)session, (void)context, (void)answer; /* that there is one is all */
-}
-
 static void on_sweep(uv_timer_t *timer)
 {
     struct desk *desk = timer->data;
     uint64_t now_ms = clock_now_ms();
     if (desk->ready && !desk->queue && !desk->relay->stopping && now_ms - desk->heard_ms > PROBE_MS)
-        desk_submit(desk, &(struct desk_query){.statement = DESK_PROBE, .done = probed});
+        desk_submit(desk, &(struct desk_query){.statement = DESK_PROBE});
     uint64_t limit_ms = desk->queue && desk->queue->query.statement == DESK_PROBE ? PROBE_HANG_MS : HANG_MS;
     if (desk->queue && desk->queue->sent && now_ms - desk->heard_ms > limit_ms)
         link_restart(&desk->link, "the database does not answer");

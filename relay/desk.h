@@ -43,7 +43,7 @@ struct desk_query {
     const char *values[DESK_PARAMS_MAX]; /* text; NULL is null */
     uint64_t session;
     void *context;
-    desk_done *done;
+    desk_done *done; /* NULL: nobody wants to know */
     bool once;
 };
 

@@ -228,6 +228,7 @@ static bool answer_known(struct relay *relay, struct ask *ask)
     free(user_id);
     return true;
 }
+
 static void add(struct batch *batch, struct ask ***end, struct pg_array *claims, struct ask *ask)
 {
     ask->next = NULL;

@@ -50,7 +50,7 @@ peers_start() {
 server_schema() { [ "$1" = pgherald ] && echo herald || echo "$1"; }
 
 # server_start NAME: pgherald, bare or node, on a port of its own, verifying tokens by $alg (HS256). HERALD_* of the
-# caller win over what is set here.
+# caller reach it where nothing is set here; server_env wins over some of that.
 server_start() {
   local port=$((20000 + RANDOM % 10000)) keys=$bench_keys/${alg:-HS256}.verify
   case $1 in
