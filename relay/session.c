@@ -563,16 +563,19 @@ static void handle(struct session *session, const char *bytes, size_t size)
     command_clear(&command);
 }
 
-static struct pending *pending_room(struct session *session, size_t more)
+/* Room for so many bytes more; twice what it takes while the message goes on, for it comes in many pieces. (What a
+ * frame announces earns no memory before it comes.) */
+static struct pending *pending_room(struct session *session, size_t more, bool final)
 {
     struct pending *pending = session->pending;
     size_t need = (pending ? pending->used : 0) + more;
     if (pending && need <= pending->room)
         return pending;
-    struct pending *grown = memory_resize(pending, sizeof(*pending) + need);
+    size_t room = final ? need : need * 2;
+    struct pending *grown = memory_resize(pending, sizeof(*pending) + room);
     if (!pending)
         *grown = (struct pending){0};
-    grown->room = (uint32_t)need;
+    grown->room = (uint32_t)room;
     session->pending = grown;
     return grown;
 }
@@ -580,7 +583,7 @@ static struct pending *pending_room(struct session *session, size_t more)
 /* Keeps a piece; the caller has checked the bounds. */
 static void pending_add(struct session *session, const char *bytes, size_t size, bool final)
 {
-    struct pending *pending = pending_room(session, size + PENDING_HEAD);
+    struct pending *pending = pending_room(session, size + PENDING_HEAD, final);
     if (!pending->open) {
         pending->open = true;
         pending->open_at = pending->used;

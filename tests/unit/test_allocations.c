@@ -1,5 +1,5 @@
 /* What a delivery costs: one frame an event however many tabs take it, one write a tab and loop turn, and no
- * memory for either of them. */
+ * memory for either of them. And what a long message costs that comes in many pieces. */
 #include "../fault/fail_malloc.h"
 #include "bus.h"
 #include "fake_relay.h"
@@ -94,10 +94,28 @@ START_TEST(a_delivery_allocates_nothing_and_writes_once_a_turn)
 }
 END_TEST
 
+enum { PIECE_BYTES = 128 /* what one read of a socket brings */, PIECES = 4096 };
+
+START_TEST(a_message_in_pieces_is_not_copied_at_each)
+{
+    static const char piece[PIECE_BYTES];
+    struct session *session = tabs[0].session;
+    fake_config.max_message_bytes = PIECES * PIECE_BYTES;
+    fail_malloc_at(LONG_MAX);
+    for (int i = 0; i < PIECES; i++)
+        session_receive(session, piece, PIECE_BYTES, false, false, (size_t)PIECE_BYTES * (size_t)(PIECES - 1 - i));
+    long allocations = LONG_MAX - fail_malloc_left();
+    fail_malloc_at(0);
+    ck_assert_int_le(allocations, 13); /* it doubles, from the first piece to 2^12 of them */
+    ck_assert_int_ge(allocations, 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("a delivery");
     tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_test(tcase, a_message_in_pieces_is_not_copied_at_each);
     tcase_add_loop_test(tcase, a_delivery_allocates_nothing_and_writes_once_a_turn, 0, LENGTH(sources));
     return run_suite("allocations", tcase);
 }
