@@ -34,9 +34,9 @@ static const struct {
     [DESK_UNREAD_COUNTS] = {"unread_counts", 1,
                             "select c.user_id, c.count from unnest($1::text[]) with ordinality u (id, n) "
                             "join herald.relay_unread_counts($1::text[]) c on c.user_id = u.id order by u.n"},
-    [DESK_PAGE] = {"page", 5,
-                   "select unread_count, notifications, next from "
-                   "herald.relay_page($1::text, $2::boolean, $3::int, $4::timestamptz, $5::uuid)"},
+    [DESK_PAGES] = {"pages", 5,
+                    "select unread_count, notifications, next from herald.relay_pages($1::text[], $2::boolean[], "
+                    "$3::int[], $4::timestamptz[], $5::uuid[])"},
     [DESK_MARK_READ] = {"mark_read", 2,
                         "select user_id, id, version, notification from "
                         "herald.relay_mark_read($1::text[], $2::uuid[])"},

@@ -25,7 +25,7 @@ enum {
 enum desk_statement {
     DESK_RESOLVE_USERS, /* array of claims json -> user id or null, in its order */
     DESK_UNREAD_COUNTS, /* user ids -> (user id, count) */
-    DESK_PAGE,          /* user, unread only, limit, before time, before id -> (count, list, next) */
+    DESK_PAGES,         /* arrays of user, unread only, limit, before time and id -> (count, list, next), see inbox.c */
     DESK_MARK_READ,     /* user ids, ids -> (user, id, version, notification) */
     DESK_MARK_ALL_READ, /* user, until time, until xid -> number marked */
     DESK_RESUME,        /* arrays of user, since, after xid, rank, id; rows, bytes -> changes, see resume.c */

@@ -27,6 +27,7 @@ struct relay {
     struct router router;
     struct resolver resolver;
     struct counts counts;
+    struct inbox inbox;
     struct marks marks;
     struct resumes resumes;
     struct drain drain;

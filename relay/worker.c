@@ -51,6 +51,7 @@ static void on_turn_end(uv_prepare_t *prepare)
     sessions_flush(&worker->relay.sessions);
     counts_flush(&worker->relay);
     marks_flush(&worker->relay);
+    inbox_flush(&worker->relay);
     resume_flush(&worker->relay);
     desk_flush(worker->relay.desk);
     sessions_flush(&worker->relay.sessions); /* for what the desk could not send */
@@ -223,6 +224,7 @@ static void close_rooms(struct worker *worker)
     front_free(worker->front);
     resolver_stop(&worker->relay.resolver);
     marks_stop(&worker->relay.marks);
+    inbox_stop(&worker->relay.inbox);
     sessions_stop(&worker->relay.sessions);
     uv_loop_close(&worker->loop);
 }

@@ -138,9 +138,9 @@ describe('the protocol against the relay', () => {
 
   it('a request that the database refuses, and one that it does not answer in time', async () => {
     const tab = await connect(relay, 'alice');
-    await db.sql('alter function herald.relay_page(text, boolean, integer, timestamptz, uuid) rename to away');
+    await db.sql('alter function herald.relay_pages rename to away');
     assert.equal((await tab.ask({ type: 'get_unread' })).code, 'internal');
-    await db.sql('alter function herald.away(text, boolean, integer, timestamptz, uuid) rename to relay_page');
+    await db.sql('alter function herald.away rename to relay_pages');
     await cluster.stop('immediate');
     assert.equal((await tab.ask({ type: 'get_unread' }, 30_000)).code, 'unavailable');
     await cluster.boot();

@@ -293,11 +293,9 @@ static inline void answer_counts(struct full_answer *full, const struct desk_que
     }
 }
 
-static inline void answer_page(struct full_answer *full, const struct desk_query *query,
-                               const struct table *seen)
+static inline void answer_one_page(struct full_answer *full, int user, const struct table *seen)
 {
     const char **row = new_row(full);
-    int user = user_find(query->values[0]);
     char *list = new_text(full), *at = list;
     *at++ = '[';
     for (int note = 0; note < NOTES; note++) {
@@ -311,6 +309,14 @@ static inline void answer_page(struct full_answer *full, const struct desk_query
     memcpy(at, "]", 2);
     row[0] = number_text(full, (uint64_t)count_notes(seen, user));
     row[1] = list;
+}
+
+static inline void answer_pages(struct full_answer *full, const struct desk_query *query, const struct table *seen,
+                                bool in_pieces)
+{
+    char name[TEXT_SIZE];
+    for (int i = 0; i < FAKE_ROWS && !(in_pieces && i) && array_element(query->values[0], i, name); i++)
+        answer_one_page(full, user_find(name), seen);
 }
 
 static inline void answer_mark_read(struct full_answer *full, const struct desk_query *query,
@@ -419,8 +425,8 @@ static inline void answer_well(const struct desk_query *query, const struct tabl
     case DESK_UNREAD_COUNTS:
         answer_counts(&full, query, seen);
         break;
-    case DESK_PAGE:
-        answer_page(&full, query, seen);
+    case DESK_PAGES:
+        answer_pages(&full, query, seen, in_pieces);
         break;
     case DESK_MARK_READ:
         answer_mark_read(&full, query, seen);

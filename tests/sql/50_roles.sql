@@ -17,7 +17,8 @@ $$;
 select set_eq($$ select t.may_execute('relay_login') $$, array[
   'herald.feed(pg_snapshot)', 'herald.notification_json(herald.notifications)', 'herald.resolve_user(jsonb)',
   'herald.relay_schema_version()', 'herald.relay_epoch()', 'herald.relay_unread_counts(text[])',
-  'herald.relay_page(text,boolean,integer,timestamp with time zone,uuid)', 'herald.relay_mark_read(text[],uuid[])',
+  'herald.relay_page(text,boolean,integer,timestamp with time zone,uuid)',
+  'herald.relay_pages(text[],boolean[],integer[],timestamp with time zone[],uuid[])', 'herald.relay_mark_read(text[],uuid[])',
   'herald.relay_mark_all_read(text,timestamp with time zone,xid8)', 'herald.relay_tidy()',
   'herald.relay_resume(text[],xid8[],xid8[],integer[],uuid[],integer,integer)'],
   'the relay may execute the feed and its own functions, and nothing else');
@@ -92,6 +93,7 @@ select lives_ok(c, 'the relay may ' || c) from unnest(array[
   'select * from herald.feed(pg_current_snapshot())', 'select herald.relay_schema_version()', 'select herald.relay_epoch()',
   'select herald.resolve_user(''{"sub":"alice"}'')', 'select * from herald.relay_unread_counts(''{alice}'')',
   'select * from herald.relay_page(''alice'', true, 10, null, null)',
+  'select * from herald.relay_pages(''{alice}'', ''{t}'', ''{10}'', ''{infinity}'', ''{ffffffff-ffff-ffff-ffff-ffffffffffff}'')',
   'select * from herald.relay_mark_read(''{alice}'', ''{00000000-0000-4000-8000-000000000001}'')',
   'select herald.relay_mark_all_read(''alice'', null, null)', 'select * from herald.relay_tidy()']) c;
 

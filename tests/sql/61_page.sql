@@ -93,5 +93,24 @@ where user_id = 'exact' and title <> '3';
 call t.walk('exact', true, 1000);
 select cmp_ok((select count(*) from t.pages where page = 1), '=', 2::bigint, 'two rows of 2 MiB fill a page exactly');
 
+-- herald.relay_pages: the same pages, many in one answer.
+create function t.pages(users text[]) returns table (unread_count bigint, notifications text, next text) language sql as $$
+  select * from herald.relay_pages(users, array_fill(true, array[cardinality(users)]), array_fill(3, array[cardinality(users)]),
+    array_fill('infinity'::timestamptz, array[cardinality(users)]),
+    array_fill('ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid, array[cardinality(users)]))
+$$;
+select results_eq($$ select * from t.pages('{bob,nobody,alice,bob,NULL}') $$,
+  $$ select p.* from unnest('{bob,nobody,alice,bob,NULL}'::text[]) with ordinality u (id, n),
+       lateral herald.relay_page(u.id, true, 3, null, null) p order by u.n $$, 'a row for each place, in their order');
+select is_empty($$ select * from t.pages('{}') $$, 'none for none');
+select results_eq(format($$ select * from herald.relay_pages('{alice,alice}', '{f,t}', '{2,1}', array[%L, 'infinity']::timestamptz[],
+                     array[%L, 'ffffffff-ffff-ffff-ffff-ffffffffffff']::uuid[]) $$, :'at', :'id'),
+  format($$ select * from herald.relay_page('alice', false, 2, %L, %L)
+            union all select * from herald.relay_page('alice', true, 1, null, null) $$, :'at', :'id'), 'each with its own bounds');
+select is((select count(*)::int from t.pages('{exact,rich,alice}')), 1, 'an answer ends with the page that fills 4 MiB');
+select is((select count(*)::int from t.pages('{alice,exact,rich,alice}')), 2, 'wherever that is');
+select throws_ok($$ select * from herald.relay_pages('{alice,alice}', '{t,t}', '{1,0}', '{infinity,infinity}',
+  '{ffffffff-ffff-ffff-ffff-ffffffffffff,ffffffff-ffff-ffff-ffff-ffffffffffff}') $$, '22023', 'p_limit must be 1 to 1000', 'a bad limit');
+
 select * from finish();
 rollback;

@@ -41,6 +41,7 @@ begin
   return next cmp_ok(t.cost('select * from herald.relay_page(''user 4'', true, 20, null, null)'), '<=', 200::bigint, when_ || ', unread page');
   return next cmp_ok(t.cost('select * from herald.relay_page(''user 4'', false, 20, null, null)'), '<=', 200::bigint, when_ || ', page');
   return next cmp_ok(t.cost('select * from herald.relay_page(''user 4'', false, 20, now(), gen_random_uuid())'), '<=', 200::bigint, when_ || ', next page');
+  return next cmp_ok(t.cost('select * from herald.relay_pages(''{user 4,user 8}'', ''{t,f}'', ''{20,20}'', ''{infinity,infinity}'', ''{ffffffff-ffff-ffff-ffff-ffffffffffff,ffffffff-ffff-ffff-ffff-ffffffffffff}'')'), '<=', 400::bigint, when_ || ', two pages');
   return next cmp_ok(t.cost('select * from herald.unread(''big'', 20)'), '<=', 20::bigint, when_ || ', unread of the big user');
   return next cmp_ok(t.cost(format('select * from herald.relay_mark_read(%L, %L)', v_users, v_ids)), '<=', 400::bigint, when_ || ', mark 100 read');
   return next cmp_ok(t.cost(format('select herald.mark_read(''big'', %L::uuid[])', v_ids)), '<=', 400::bigint, when_ || ', mark_read of 100');
@@ -61,5 +62,11 @@ vacuum herald.notifications;
 -- A few rows more than the page: pages of the table that vacuum found not quite clean.
 select cmp_ok(t.cost('select * from herald.relay_page(''big'', false, 20, null, null)'), '<=', 30::bigint, 'page of the big user');
 select cmp_ok(t.cost('select * from herald.relay_unread_counts(''{big}'')'), '<=', 10::bigint, 'count of the big user, from the index alone');
+
+delete from herald.notifications;
+insert into herald.notifications (user_id, title) select 'user ' || k % 500, 'title ' || k from generate_series(1, 2000) k;
+analyze herald.notifications;
+insert into herald.notifications (user_id, title) select 'user ' || k % 500, 'title ' || k from generate_series(1, 20000) k;
+select t.all_costs('ten times what it was when analyzed');
 
 select * from finish();

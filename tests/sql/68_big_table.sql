@@ -52,6 +52,7 @@ begin
     ('a page', $q$ select * from herald.relay_page('user 7', false, 50, null, null) $q$),
     ('a page of unread ones', $q$ select * from herald.relay_page('user 7', true, 100, null, null) $q$),
     ('a later page', $q$ select * from herald.relay_page('big', false, 100, now(), gen_random_uuid()) $q$),
+    ('two pages', $q$ select * from herald.relay_pages('{user 7,user 9}', '{t,f}', '{50,50}', '{infinity,infinity}', '{ffffffff-ffff-ffff-ffff-ffffffffffff,ffffffff-ffff-ffff-ffff-ffffffffffff}') $q$),
     ('a page of nobody', $q$ select * from herald.relay_page('nobody', true, 50, null, null) $q$),
     ('mark one read', format('select * from herald.relay_mark_read(%L, %L)', v_owners[1:1], v_ids[1:1])),
     ('mark 1000 read', format('select * from herald.relay_mark_read(%L, %L)', v_owners, v_ids)),

@@ -170,11 +170,19 @@ static inline void fake_relay_start(void)
     sessions_start(&fake_relay.sessions, &fake_door);
 }
 
-/* Answers the oldest query; NULL: the database was not reached. Logins are asked for at the end of a turn. */
-static inline void answer_next(const struct answer *answer)
+/* Logins and pages are asked for at the end of a turn; most tests of them end none. */
+static inline void ask_now(void)
 {
     if (!fake_desk.count)
         resolver_flush(&fake_relay);
+    if (!fake_desk.count)
+        inbox_flush(&fake_relay);
+}
+
+/* Answers the oldest query; NULL: the database was not reached. */
+static inline void answer_next(const struct answer *answer)
+{
+    ask_now();
     ck_assert_int_gt(fake_desk.count, 0);
     struct desk_query query = fake_desk.queries[0];
     fake_desk.count--;
@@ -192,6 +200,7 @@ static inline void fake_relay_stop(void)
     while (fake_desk.count)
         answer_next(NULL);
     resolver_stop(&fake_relay.resolver);
+    inbox_stop(&fake_relay.inbox);
     marks_stop(&fake_relay.marks);
     ck_assert_int_eq(fake_relay.sessions.count, 0);
     ck_assert_ptr_null(fake_relay.router.users);
@@ -210,6 +219,7 @@ static inline void end_turn(void)
     sessions_flush(&fake_relay.sessions);
     counts_flush(&fake_relay);
     marks_flush(&fake_relay);
+    inbox_flush(&fake_relay);
     resume_flush(&fake_relay);
     sessions_flush(&fake_relay.sessions);
 }
@@ -227,6 +237,7 @@ static inline void advance_s(int seconds)
 
 static inline const struct desk_query *expect_query(enum desk_statement statement)
 {
+    ask_now();
     ck_assert_int_gt(fake_desk.count, 0);
     ck_assert_int_eq(fake_desk.queries[0].statement, statement);
     return &fake_desk.queries[0];

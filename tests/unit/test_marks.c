@@ -270,8 +270,8 @@ START_TEST(a_mark_under_way_while_all_is_told_anew_has_to_be_asked_again)
     mark(MARK(ID, REF("r")));
     sink.resync(sink.owner, FAKE_CURSOR);
     answer_marked("alice", "2", BODY("2")); /* perhaps the row has gone since */
-    while (fake_desk.count && fake_desk.queries[0].statement == DESK_PAGE)
-        answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
+    expect_query(DESK_PAGES);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
     sessions_flush(&fake_relay.sessions);
     expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
     expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"

@@ -110,7 +110,7 @@ static enum outcome serve_a_tab(void)
 {
     socket_login(&tab, "alice");
     send_text(&tab, "{\"type\":\"get_unread\"}");
-    expect_query(DESK_PAGE);
+    expect_query(DESK_PAGES);
     answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
     send_text(&tab, "{\"type\":\"mark_read\",\"notification_id\":\"" ID "\"}");
     end_turn();

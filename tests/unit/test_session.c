@@ -128,9 +128,9 @@ START_TEST(a_tab_is_told_its_whole_state_when_the_history_broke_while_it_logged_
                 "\"token_expires_at\":null,\"protocol\":1}");
     expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
     expect_nothing(&tab);
-    while (fake_desk.count && fake_desk.queries[0].statement != DESK_PAGE)
+    while (fake_desk.count && fake_desk.queries[0].statement != DESK_PAGES)
         answer_next(NULL);
-    expect_query(DESK_PAGE);
+    expect_query(DESK_PAGES);
     answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
     end_turn();
     expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"

@@ -381,7 +381,7 @@ END_TEST
 
 static void answer_page(void)
 {
-    expect_query(DESK_PAGE);
+    expect_query(DESK_PAGES);
     answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]", NULL}}});
 }
 
@@ -399,16 +399,15 @@ START_TEST(a_client_has_so_many_pages_under_way_and_its_next_message_waits)
     send_text(&tab, PING);
     send_text(&tab, GET_UNREAD);
     ck_assert(tab.unread);
-    ck_assert_int_eq(fake_desk.count, SESSION_PAGES_MAX);
     end_turn();
     expect_nothing(&tab);
 
     answer_page();
     ck_assert(!tab.unread); /* the ping and the next page were handled */
-    ck_assert_int_eq(fake_desk.count, SESSION_PAGES_MAX);
     end_turn();
     expect_page();
     expect_json(&tab, PONG);
+    expect_nothing(&tab);
     for (int i = 0; i < SESSION_PAGES_MAX; i++)
         answer_page();
     end_turn();

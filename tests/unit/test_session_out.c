@@ -179,7 +179,7 @@ START_TEST(a_first_page_has_the_cursor_of_when_it_was_asked_for)
     session_push(tab.session, frame_of(100));
     struct change_sink sink = relay_sink(&fake_relay);
     sink.window(sink.owner, "deadbeef-900");
-    expect_query(DESK_PAGE);
+    expect_query(DESK_PAGES);
     answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
     end_turn();
     expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
@@ -250,7 +250,7 @@ START_TEST(answers_that_wait_are_told_before_anything_is_read_again)
     expect_json(&tab, PONG);
     if (_i) {
         expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
-        expect_query(DESK_PAGE);
+        expect_query(DESK_PAGES);
     } else {
         expect_query(DESK_RESUME);
         answer_next(&(struct answer){.rows = 1, .cells = {{"1", "e"}}});
@@ -270,7 +270,7 @@ START_TEST(what_was_dropped_while_the_first_page_was_read_is_caught_up)
     session_push(tab.session, frame_of(9000));
     if (_i)
         fake_relay.router.now.epoch++;
-    expect_query(DESK_PAGE);
+    expect_query(DESK_PAGES);
     answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
     end_turn();
     expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
@@ -278,7 +278,7 @@ START_TEST(what_was_dropped_while_the_first_page_was_read_is_caught_up)
                       "\"cursor\":\"" FAKE_CURSOR "\"}");
     if (_i) {
         expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
-        expect_query(DESK_PAGE);
+        expect_query(DESK_PAGES);
     } else {
         ck_assert_str_eq(expect_query(DESK_RESUME)->values[1], "{\"731\"}");
         expect_resumed();
@@ -462,6 +462,7 @@ START_TEST(a_session_that_ends_is_no_longer_found_and_its_late_answers_are_lost)
     uint64_t id = tab.session->id;
     ck_assert_ptr_eq(session_find(&fake_relay, id), tab.session);
     send_text(&tab, "{\"type\":\"get_unread\"}");
+    end_turn();
     session_end(tab.session, END_SHUTDOWN);
     ck_assert_ptr_null(session_find(&fake_relay, id));
     answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]", NULL}}});
