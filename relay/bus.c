@@ -134,6 +134,7 @@ struct bus_reader {
     void (*ended)(void *owner);
     void *owner;
     struct bus_buffer in;
+    bool has_ended;
 };
 
 enum { READ_BYTES = 65536 };
@@ -171,6 +172,7 @@ static bool take_all(struct bus_reader *reader)
 
 static void end(struct bus_reader *reader)
 {
+    reader->has_ended = true;
     uv_read_stop((uv_stream_t *)&reader->pipe);
     reader->ended(reader->owner);
 }
@@ -202,6 +204,16 @@ struct bus_reader *bus_reader_new(uv_loop_t *loop, int fd, struct relay *relay, 
     uv_pipe_open(&reader->pipe, fd);
     uv_read_start((uv_stream_t *)&reader->pipe, give_room, on_read);
     return reader;
+}
+
+void bus_reader_pause(struct bus_reader *reader, bool paused)
+{
+    if (reader->has_ended)
+        return;
+    if (paused)
+        uv_read_stop((uv_stream_t *)&reader->pipe);
+    else
+        uv_read_start((uv_stream_t *)&reader->pipe, give_room, on_read);
 }
 
 void bus_reader_beat(struct bus_reader *reader)

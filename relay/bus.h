@@ -44,6 +44,7 @@ struct bus_reader *bus_reader_new(uv_loop_t *loop, int fd, struct relay *relay, 
                                   void *owner);
 /* Tells the writing end that this process's loop goes round. */
 void bus_reader_beat(struct bus_reader *reader);
+void bus_reader_pause(struct bus_reader *reader, bool paused);
 void bus_reader_close(struct bus_reader *reader); /* the loop must run once more before bus_reader_free() */
 void bus_reader_free(struct bus_reader *reader);
 

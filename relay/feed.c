@@ -84,6 +84,7 @@ struct feed {
     uint32_t epoch;
     bool header_seen; /* of the running look */
     int rows;
+    bool paused;
     size_t slice_bytes; /* handled in this loop turn */
     struct feed_header header; /* its text is in header_snapshot */
     char *header_snapshot;
@@ -476,6 +477,8 @@ static void hear_bells(struct feed *feed)
 static void take_slice(struct feed *feed)
 {
     const PGconn *conn = feed->link.conn;
+    if (feed->paused)
+        return; /* the idle watcher goes on */
     feed->slice_bytes = 0;
     for (int left = SLICE_ROWS; feed->link.conn == conn && feed->link.state == LINK_UP; left--) {
         if (feed->step == STEP_NONE || feed->step == STEP_POOLER || PQisBusy(feed->link.conn))
@@ -495,6 +498,11 @@ static void take_slice(struct feed *feed)
     uv_idle_stop(&feed->more);
     if (feed->link.conn == conn && feed->link.state == LINK_UP)
         hear_bells(feed);
+}
+
+void feed_pause(struct feed *feed, bool paused)
+{
+    feed->paused = paused;
 }
 
 static void on_more(uv_idle_t *idle)

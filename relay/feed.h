@@ -16,6 +16,9 @@ struct feed *feed_new(uv_loop_t *loop, const struct config *config, struct chang
 void feed_close(struct feed *feed); /* the loop must run once more before feed_free() */
 void feed_free(struct feed *feed);
 
+/* Handles no rows until it is told to go on. */
+void feed_pause(struct feed *feed, bool paused);
+
 /* Where it stands, for a sink that joins later; "" before the first window. */
 const char *feed_cursor(const struct feed *feed);
 bool feed_live(const struct feed *feed);

@@ -512,15 +512,16 @@ void session_writable(struct session *session)
     touch(session); /* written with all others at the end of the turn */
 }
 
-void sessions_flush(struct sessions *sessions)
+bool sessions_flush(struct sessions *sessions, int most)
 {
-    while (sessions->touched) {
+    for (int left = most; sessions->touched && left; left--) {
         struct session *session = sessions->touched;
         DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
         session->touched = false;
         if (!session_flush(session))
             sessions->door->kill(session->socket);
     }
+    return sessions->touched != NULL;
 }
 
 /* ---- messages in ---- */

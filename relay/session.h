@@ -132,7 +132,9 @@ enum { SESSION_SCRATCH_BYTES = 65536 };
 
 void sessions_start(struct sessions *sessions, const struct door *door);
 void sessions_stop(struct sessions *sessions); /* all must be gone */
-void sessions_flush(struct sessions *sessions); /* once at the end of a loop turn */
+/* At the end of a loop turn: writes to those that have something to be told, the longest waiting first, so many of
+ * them at most. True: some are left for the next turn. */
+bool sessions_flush(struct sessions *sessions, int most);
 void sessions_tick(struct relay *relay);        /* once a second: deadlines */
 
 /* HERALD_MAX_CONNECTIONS, or the share of it that each of several workers has. */

@@ -22,6 +22,7 @@ enum {
     TIDY_TOMBSTONES = 10000, /* what herald.relay_tidy() deletes at most in one call */
     TIDY_EXPIRED = 1000,
     STOP_POLL_MS = 20,
+    FLUSH_SESSIONS = 256, /* written to in one turn of the loop: about a millisecond */
 };
 
 struct worker {
@@ -33,6 +34,7 @@ struct worker {
     struct feed *feed;           /* NULL under a supervisor */
     struct bus_reader *bus;      /* NULL without one */
     uv_prepare_t turn_end;       /* just before the loop sleeps */
+    uv_idle_t behind;            /* active: some sessions are still to be written to, so it does not sleep */
     uv_timer_t tick;
     uv_timer_t counts_timer;
     uv_timer_t stop_timer;
@@ -43,18 +45,42 @@ struct worker {
     int exit_status;
 };
 
+static void on_behind(uv_idle_t *idle)
+{
+    (void)idle; /* the turn ends with on_turn_end() */
+}
+
+/* A notification for ten thousand tabs is no reason to keep everybody else waiting: the loop goes round meanwhile, and
+ * what comes for those still to be written to goes out with it. More rows would only wait, so they wait at their source. */
+static void write_out(struct worker *worker)
+{
+    bool was_behind = uv_is_active((uv_handle_t *)&worker->behind);
+    bool behind = sessions_flush(&worker->relay.sessions, FLUSH_SESSIONS);
+    if (behind == was_behind)
+        return;
+    if (behind)
+        uv_idle_start(&worker->behind, on_behind);
+    else
+        uv_idle_stop(&worker->behind);
+    if (worker->feed)
+        feed_pause(worker->feed, behind);
+    else
+        bus_reader_pause(worker->bus, behind);
+}
+
 /* Whatever this turn of the loop has brought together goes out now, once. */
 static void on_turn_end(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
     resolver_flush(&worker->relay);
-    sessions_flush(&worker->relay.sessions);
+    write_out(worker);
     counts_flush(&worker->relay);
     marks_flush(&worker->relay);
     inbox_flush(&worker->relay);
     resume_flush(&worker->relay);
     desk_flush(worker->relay.desk);
-    sessions_flush(&worker->relay.sessions); /* for what the desk could not send */
+    if (!uv_is_active((uv_handle_t *)&worker->behind))
+        write_out(worker); /* for what the desk could not send */
 }
 
 static void tidy(struct relay *relay);
@@ -183,6 +209,7 @@ static void start_handles(struct worker *worker)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     uv_prepare_init(&worker->loop, &worker->turn_end);
+    uv_idle_init(&worker->loop, &worker->behind);
     uv_timer_init(&worker->loop, &worker->tick);
     uv_timer_init(&worker->loop, &worker->counts_timer);
     uv_timer_init(&worker->loop, &worker->stop_timer);
@@ -199,6 +226,7 @@ static void start_handles(struct worker *worker)
 static void close_handles(struct worker *worker)
 {
     uv_close((uv_handle_t *)&worker->turn_end, NULL);
+    uv_close((uv_handle_t *)&worker->behind, NULL);
     uv_close((uv_handle_t *)&worker->tick, NULL);
     uv_close((uv_handle_t *)&worker->counts_timer, NULL);
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);

@@ -5,6 +5,7 @@
 #define PGHERALD_TEST_FAKE_RELAY_H
 
 #include <check.h>
+#include <limits.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,12 +217,12 @@ static inline void fake_relay_stop(void)
 static inline void end_turn(void)
 {
     resolver_flush(&fake_relay);
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
     counts_flush(&fake_relay);
     marks_flush(&fake_relay);
     inbox_flush(&fake_relay);
     resume_flush(&fake_relay);
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
 }
 
 /* Time goes by second by second, with the ticks and turns that a loop would have. */

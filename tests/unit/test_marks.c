@@ -55,7 +55,7 @@ static void answer_marked(const char *owner, const char *version, const char *bo
 {
     expect_query(DESK_MARK_READ);
     answer_next(&(struct answer){.rows = 1, .cells = {{owner, ID, version, body}}});
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
 }
 
 static void feed(enum change_kind kind, int version, const char *body)
@@ -68,7 +68,7 @@ static void feed(enum change_kind kind, int version, const char *body)
     ck_assert(uuid_parse(ID, sizeof(ID) - 1, &change.id));
     struct change_sink sink = relay_sink(&fake_relay);
     sink.change(sink.owner, &change);
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
 }
 
 START_TEST(a_mark_is_written_for_its_user_and_answered_with_the_new_state)
@@ -97,7 +97,7 @@ START_TEST(what_is_not_the_users_is_not_found)
         answer_marked(not_found[_i].owner, "2", BODY("2"));
     } else {
         answer_next(&(struct answer){.rows = 0});
-        sessions_flush(&fake_relay.sessions);
+        sessions_flush(&fake_relay.sessions, INT_MAX);
     }
     expect_json(&tab, FAILED(ID, "not_found", REF("r")));
     expect_nothing(&tab);
@@ -168,7 +168,7 @@ START_TEST(an_echo_before_the_result_is_the_answer_and_the_only_one)
         answer_marked("alice", "2", BODY("2"));
     else
         answer_next(NULL); /* lost, but it was committed */
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
     expect_nothing(&tab);
     ck_assert_ptr_null(fake_relay.marks.by_key);
 }
@@ -258,7 +258,7 @@ START_TEST(an_answer_that_failed_after_an_unread_state_says_so)
     feed(CHANGE_UPDATED, 2, UNREAD("2"));
     expect_json(&tab, UPDATED_WITH(UNREAD("2"), ""));
     answer_next(_i ? &(struct answer){.rows = 0} : NULL);
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
     expect_json(&tab, _i ? FAILED(ID, "not_found", REF("r")) : FAILED(ID, "unavailable", REF("r")));
     expect_nothing(&tab);
 }
@@ -272,7 +272,7 @@ START_TEST(a_mark_under_way_while_all_is_told_anew_has_to_be_asked_again)
     answer_marked("alice", "2", BODY("2")); /* perhaps the row has gone since */
     expect_query(DESK_PAGES);
     answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]"}}});
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
     expect_json(&tab, "{\"type\":\"resumed\",\"resync\":true,\"cursor\":\"00000000-0\"}");
     expect_json(&tab, "{\"type\":\"unread_notifications\",\"count\":0,\"notifications\":[],\"next\":null,"
                       "\"cursor\":\"" FAKE_CURSOR "\"}");
@@ -327,7 +327,7 @@ START_TEST(a_row_that_is_locked_is_tried_once_more)
     ck_assert_str_eq(expect_query(DESK_MARK_READ)->values[1], "{\"" ID "\"}");
     expect_nothing(&tab);
     answer_next(&(struct answer){.error = states[_i]});
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
     expect_json(&tab, FAILED(ID, "unavailable", REF("r")));
     ck_assert_int_eq(fake_desk.count, 0);
 }
@@ -338,7 +338,7 @@ START_TEST(a_statement_that_failed_is_answered_for_every_mark)
     const struct answer *const answers[] = {NULL, &(struct answer){.error = "57014"}};
     mark("{\"type\":\"mark_read\",\"notification_ids\":[\"" ID "\",\"" ID_2 "\"]}");
     answer_next(answers[_i]);
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
     expect_json(&tab, FAILED(ID, "unavailable", ""));
     expect_json(&tab, FAILED(ID_2, "unavailable", ""));
     ck_assert_int_eq(fake_desk.count, 0);

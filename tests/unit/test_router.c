@@ -115,7 +115,7 @@ static void give(enum change_kind kind, const char *user, const char *body)
     ck_assert(uuid_parse(ID, sizeof(ID) - 1, &change.id));
     struct change_sink sink = relay_sink(&fake_relay);
     sink.change(sink.owner, &change);
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
 }
 
 /* A window of one change. */
@@ -174,7 +174,7 @@ START_TEST(the_tabs_of_a_user_share_one_frame)
     struct frame *frame = frame_new_text(&TEXT("{}"), 1);
     relay_deliver(&fake_relay, &change, frame);
     ck_assert_uint_eq(frame->refs, 3); /* ours, and one for each tab */
-    sessions_flush(&fake_relay.sessions);
+    sessions_flush(&fake_relay.sessions, INT_MAX);
     ck_assert_uint_eq(frame->refs, 1);
     frame_drop(frame);
     expect_json(&alice, "{}");
@@ -306,6 +306,29 @@ START_TEST(a_count_that_failed_is_asked_for_again)
 }
 END_TEST
 
+START_TEST(a_turn_writes_to_so_many_and_what_comes_meanwhile_goes_out_with_the_rest)
+{
+    struct change_sink sink = relay_sink(&fake_relay);
+    struct change change = {
+        .kind = CHANGE_MESSAGE, .user = text_of("alice"), .body = text_of("{\"type\":\"a\"}"), .cursor = FAKE_CURSOR};
+    int writes = alice_2.writes;
+    sink.change(sink.owner, &change);
+    ck_assert(sessions_flush(&fake_relay.sessions, 1));
+    expect_json(&alice, "{\"type\":\"a\"}");
+    expect_nothing(&alice_2);
+    change.body = text_of("{\"type\":\"b\"}");
+    sink.change(sink.owner, &change);
+    ck_assert(sessions_flush(&fake_relay.sessions, 1)); /* alice waits behind */
+    expect_json(&alice_2, "{\"type\":\"a\"}");
+    expect_json(&alice_2, "{\"type\":\"b\"}");
+    ck_assert_int_eq(alice_2.writes, writes + 1);
+    expect_nothing(&alice);
+    ck_assert(!sessions_flush(&fake_relay.sessions, 1));
+    expect_json(&alice, "{\"type\":\"b\"}");
+    ck_assert(!sessions_flush(&fake_relay.sessions, 1));
+}
+END_TEST
+
 /* Both the truncated table and an unknown history. */
 START_TEST(when_nothing_is_known_every_tab_is_told_anew)
 {
@@ -389,6 +412,7 @@ static TCase *feed_case(void)
     tcase_add_test(tcase, what_takes_the_database_long_is_done_more_rarely);
     tcase_add_test(tcase, a_long_window_is_counted_at_its_end_or_after_half_a_second);
     tcase_add_test(tcase, a_count_that_failed_is_asked_for_again);
+    tcase_add_test(tcase, a_turn_writes_to_so_many_and_what_comes_meanwhile_goes_out_with_the_rest);
     tcase_add_loop_test(tcase, when_nothing_is_known_every_tab_is_told_anew, 0, 2);
     tcase_add_test(tcase, no_tab_gets_a_cursor_of_another_history_before_it_is_told_to_forget);
     tcase_add_test(tcase, a_finished_window_is_the_cursor_of_what_follows);
