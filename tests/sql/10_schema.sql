@@ -15,7 +15,7 @@ select set_eq($$ select relname::text from pg_class where relnamespace = 'herald
 select results_eq('select id, name from herald.migrations order by id',
   $$ values (1, '0001_tables'), (2, '0002_feed'), (3, '0003_relay'), (4, '0004_application'), (5, '0005_resume'),
             (6, '0006_page_bytes'), (7, '0007_origin'), (8, '0008_resume_plan'),
-            (9, '0009_users_feed'), (10, '0010_pages') $$,
+            (9, '0009_users_feed'), (10, '0010_pages'), (11, '0011_stamp_by_default') $$,
   'every migration has recorded itself');
 select results_eq('select count(*) from herald.state', array[1::bigint], 'the state is one row');
 select throws_ok('insert into herald.state default values', '23505', null, 'and cannot be two');
@@ -37,7 +37,7 @@ select is_empty($$ select tgrelid::regclass, tgname from pg_trigger
                 'every trigger is enabled always');
 select set_eq($$ select tgrelid::regclass || ' ' || tgname from pg_trigger
                  where tgrelid::regclass::text like 'herald.%' and not tgisinternal $$,
-              array['herald.notifications zz_stamp', 'herald.notifications bury_deleted',
+              array['herald.notifications zz_stamp', 'herald.notifications zz_stamp_new', 'herald.notifications bury_deleted',
                     'herald.notifications bury_moved', 'herald.notifications bury_replicated', 'herald.notifications bury_all',
                     'herald.notifications doorbell', 'herald.messages zz_stamp', 'herald.messages doorbell', 'herald.users forget_users'],
               'there are no other triggers');

@@ -13,6 +13,11 @@ select row_eq($$ select * from pg_temp.row_of('supplied') $$, row (1, true, true
 insert into herald.notifications (user_id, title, xid, created_xid, version) values ('alice', 'nulls', null, null, null);
 select row_eq($$ select * from pg_temp.row_of('nulls') $$, row (1, true, true), 'nulls too');
 
+insert into herald.notifications (user_id, title, xid) values ('alice', 'only xid', '1');
+insert into herald.notifications (user_id, title, created_xid) values ('alice', 'only created_xid', '1');
+insert into herald.notifications (user_id, title, version) values ('alice', 'only version', 0);
+select row_eq(format('select * from pg_temp.row_of(%L)', title), row (1, true, true), title)
+from unnest(array['only xid', 'only created_xid', 'only version']) title;
 update herald.notifications set xid = '1', created_xid = '2', version = 50 where title = 'plain';
 select row_eq($$ select * from pg_temp.row_of('plain') $$, row (2, true, true), 'an update raises the version by one, whatever it sets');
 
@@ -63,7 +68,11 @@ reset search_path;
 select row_eq($$ select * from pg_temp.row_of('copied') $$, row (2, true, true), 'the writer''s search_path does not matter');
 
 insert into herald.messages (kind, body, xid) values ('message', '{"type":"x"}', '1');
-select results_eq('select m.xid = own.xid from herald.messages m, own', array[true], 'a message is stamped');
+insert into herald.messages (kind, body, xid) values ('message', '{"type":"x"}', null);
+insert into herald.messages (kind, body) values ('message', '{"type":"x"}');
+select results_eq('select m.xid = own.xid from herald.messages m, own', array[true, true, true], 'a message is stamped');
+update herald.messages set xid = '1';
+select results_eq('select m.xid = own.xid from herald.messages m, own', array[true, true, true], 'so is an update');
 
 select is_empty('select * from herald.tombstones', 'none of this has left a tombstone');
 
@@ -105,6 +114,13 @@ delete from herald.tombstones;
 truncate herald.notifications;
 select results_eq('select user_id, notification_id, tombstones.xid = own.xid from herald.tombstones, own',
                   'select null::text, null::uuid, true', 'one tombstone stands for TRUNCATE');
+
+create function pg_temp.supply() returns trigger language plpgsql as
+  $$ begin new.xid := '3'; new.created_xid := '3'; new.version := 3; return new; end $$;
+create trigger a before insert on herald.notifications for each row execute function pg_temp.supply();
+insert into herald.notifications (user_id, title) values ('alice', 'by a trigger');
+drop trigger a on herald.notifications;
+select row_eq($$ select * from pg_temp.row_of('by a trigger') $$, row (1, true, true), 'also those that a trigger supplies');
 
 select * from finish();
 rollback;
