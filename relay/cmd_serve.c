@@ -15,6 +15,7 @@
 #include "log.h"
 #include "pg_link.h"
 #include "supervisor.h"
+#include "tls.h"
 #include "worker.h"
 
 enum {
@@ -114,7 +115,7 @@ static int serve_all(struct config *config, struct jwt_keys **keys)
         return EXIT_FAILURE;
     }
     log_info("serving", LOG_STR("version", PGHERALD_VERSION), LOG_STR("listen", config->listen),
-             LOG_INT("workers", config->workers), LOG_STR("auth", config->auth == AUTH_MODE_DEV ? "dev" : "jwt"));
+             LOG_INT("workers", config->workers), LOG_STR("tls", config->tls_cert ? "yes" : "no"), LOG_STR("auth", config->auth == AUTH_MODE_DEV ? "dev" : "jwt"));
     int status = config->workers == 1 ? worker_run(config, keys, (struct worker_place){0, sockets[0], -1})
                                       : supervisor_run(config, sockets);
     if (address.is_unix)
@@ -135,13 +136,18 @@ static int serve(struct config *config, const struct options *options)
 {
     struct jwt_keys *keys = NULL;
     struct config_error error;
-    char why[JWT_KEYS_ERROR_BYTES];
+    char why[JWT_KEYS_ERROR_BYTES], tls_why[TLS_WHY_SIZE];
     if (!config_check_serve(config, &error)) {
         log_error("bad_configuration", LOG_STR("why", error.message));
         return CONFIG_EXIT_STATUS;
     }
     if (config->auth == AUTH_MODE_JWT && !jwt_keys_load(&keys, config->jwt_alg, config->jwt_key_file, why)) {
         log_error("bad_configuration", LOG_STR("variable", "HERALD_JWT_KEY_FILE"), LOG_STR("why", why));
+        return CONFIG_EXIT_STATUS;
+    }
+    if (config->tls_cert && !tls_check(config->tls_cert, config->tls_key, tls_why)) {
+        log_error("bad_configuration", LOG_STR("why", tls_why));
+        jwt_keys_free(keys);
         return CONFIG_EXIT_STATUS;
     }
     if (options->worker < 0)

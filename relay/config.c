@@ -318,6 +318,14 @@ bool config_check_serve(const struct config *cfg, struct config_error *err)
             err, "HERALD_JWT_KEY_FILE",
             "HERALD_JWT_KEY_FILE is not set, but HERALD_AUTH=jwt needs the key that verifies tokens; to try "
             "pgherald out on this machine set HERALD_AUTH=dev");
+    if (!cfg->tls_cert != !cfg->tls_key)
+        return fail(err, cfg->tls_cert ? "HERALD_TLS_KEY" : "HERALD_TLS_CERT",
+                    "%s is not set, but %s is: TLS needs both", cfg->tls_cert ? "HERALD_TLS_KEY" : "HERALD_TLS_CERT",
+                    cfg->tls_cert ? "HERALD_TLS_CERT" : "HERALD_TLS_KEY");
+    if (cfg->tls_cert && cfg->auth_reject == AUTH_REJECT_HTTP)
+        return fail(err, "HERALD_AUTH_REJECT",
+                    "HERALD_AUTH_REJECT=http needs a proxy that does TLS: with HERALD_TLS_CERT a handshake cannot wait "
+                    "until its user is known; leave it at close, or unset HERALD_TLS_CERT");
     if (cfg->proxy_protocol && !cfg->trusted_proxies.count && !cfg->trusted_proxies.unix_peers)
         return fail(err, "HERALD_PROXY_PROTOCOL",
                     "HERALD_PROXY_PROTOCOL=yes, but HERALD_TRUSTED_PROXIES does not say who sends it");

@@ -27,6 +27,8 @@ struct config {
     char *listen;       /* always set and well-formed, see listen_address_parse() */
     enum auth_mode auth;
     bool allow_dev_auth;
+    char *tls_cert; /* both or none */
+    char *tls_key;
     enum token_alg jwt_alg;
     char *jwt_key_file;
     char *jwt_issuer;

@@ -22,6 +22,7 @@
 #include "origin.h"
 #include "proxy_intake.h"
 #include "socket_taken.h"
+#include "tls.h"
 
 #define ENDPOINT "/api/v1/notifications/ws"
 
@@ -157,7 +158,9 @@ static void guest_free(struct front *front, struct guest *guest)
 static void adopt(void *owner, int fd, struct net_address address)
 {
     struct front *front = owner;
-    lws_adopt_desc_t socket = {.vh = front->vhost, .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, .fd = {.sockfd = fd}};
+    lws_adoption_type tls = front->relay->config->tls_cert ? LWS_ADOPT_ALLOW_SSL : 0;
+    lws_adopt_desc_t socket = {
+        .vh = front->vhost, .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | tls, .fd = {.sockfd = fd}};
     struct guest *guest = guest_new(front, address);
     struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&socket);
     if (wsi)
@@ -170,7 +173,10 @@ static void adopt(void *owner, int fd, struct net_address address)
 static void to_doorman(void *owner, int fd, struct net_address address)
 {
     struct front *front = owner;
-    doorman_take(front->doorman, fd, address);
+    if (front->relay->config->tls_cert)
+        adopt(front, fd, address); /* there is nothing to be looked at before it is decrypted */
+    else
+        doorman_take(front->doorman, fd, address);
 }
 
 static void receive_socket(struct front *front, int fd, struct net_address peer)
@@ -366,9 +372,10 @@ static int session_callback(struct lws *wsi, enum lws_callback_reasons reason, s
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t size)
 {
-    (void)user;
     struct session *session;
     switch (reason) {
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        return !tls_harden(user);
     case LWS_CALLBACK_RAW_RX_FILE:
         accept_batch(front_of(wsi));
         return 0;
@@ -417,9 +424,10 @@ static void on_log(int level, const char *line)
 
 static struct lws_context *context_new(struct front *front)
 {
+    const struct config *config = front->relay->config;
     void *loops[] = {front->relay->loop};
     struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN,
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8,
         .foreign_loops = loops,
         .protocols = protocols,
@@ -433,6 +441,12 @@ static struct lws_context *context_new(struct front *front)
         .keepalive_timeout = HANDSHAKE_SECONDS,
         .retry_and_idle_policy = &no_keepalive,
     };
+    if (config->tls_cert) {
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+        info.ssl_cert_filepath = config->tls_cert;
+        info.ssl_private_key_filepath = config->tls_key;
+        info.alpn = "http/1.1"; /* frames are written as those of RFC 6455, not of RFC 8441 */
+    }
     lws_set_log_level(LLL_ERR, on_log);
     return lws_create_context(&info);
 }
@@ -453,6 +467,18 @@ struct front *front_new(struct relay *relay, int listen_fd)
     front->listener =
         lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, protocols[0].name, NULL);
     return front->listener ? front : NULL;
+}
+
+void front_reload_tls(struct front *front)
+{
+    char why[TLS_WHY_SIZE];
+    const struct config *config = front->relay->config;
+    if (!config->tls_cert)
+        return;
+    if (!tls_check(config->tls_cert, config->tls_key, why))
+        log_error("reload_failed", LOG_STR("why", why));
+    else if (lws_tls_cert_updated(front->context, config->tls_cert, config->tls_key, NULL, 0, NULL, 0) != 0)
+        log_error("reload_failed", LOG_STR("why", "libwebsockets refuses the certificate"));
 }
 
 void front_stop_accepting(struct front *front)

@@ -150,7 +150,6 @@ static void answered(struct relay *relay, uint64_t unused, void *context, const 
     inbox->in_flight = false;
     DL_FOREACH_SAFE (batch->requests, request, next) {
         bool is_told = !answer || (!split && (row < rows || row == 0));
-        DL_DELETE(batch->requests, request);
         if (split)
             request->together = batch->count > SPLIT ? batch->count / SPLIT : 1;
         if (is_told)

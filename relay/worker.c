@@ -159,13 +159,19 @@ static void stop(struct worker *worker, int exit_status, bool at_once)
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }
 
+static void reload_all(struct worker *worker)
+{
+    reload(worker->config, &worker->relay.keys);
+    front_reload_tls(worker->front);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct worker *worker = handle->data;
     if (number == SIGINT && worker->place.bus_fd >= 0)
         return; /* a terminal tells the whole process group; the supervisor says what it means */
     if (number == SIGHUP)
-        reload(worker->config, &worker->relay.keys);
+        reload_all(worker);
     else if (worker->relay.stopping)
         uv_stop(&worker->loop); /* asked twice: at once */
     else

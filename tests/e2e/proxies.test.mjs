@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { connect, devToken, outcome } from './lib/client.mjs';
 import { scratch } from './lib/env.mjs';
 import { Cluster } from './lib/postgres.mjs';
-import { PROXY_ADDRESS, startHaproxy, startNginx } from './lib/proxies.mjs';
+import { PROXY_ADDRESS, startHaproxy, startHaproxyTls, startNginx } from './lib/proxies.mjs';
 import { RawSocket, upgradeRequest } from './lib/raw.mjs';
-import { spawnRelay, startRelay } from './lib/relay.mjs';
+import { PATH, spawnRelay, startRelay } from './lib/relay.mjs';
 import { eventually, sleep, within } from './lib/wait.mjs';
 
 const PROXY = { HERALD_TRUSTED_PROXIES: PROXY_ADDRESS };
@@ -237,13 +237,18 @@ describe('proxies', () => {
       assert.equal((await relay.counters()).sessions_closed_address_full, 2);
     }
 
-    it('nginx, X-Forwarded-For', async () => {
-      const relay = await startRelay(db, ONE_EACH);
-      proxy = await startNginx(relay);
-      await seesItsClients(relay);
-    });
+    for (const [file, start] of [['nginx.conf', startNginx], ['haproxy.cfg', startHaproxyTls]]) {
+      it(`deploy/proxy/${file}: TLS, X-Forwarded-For, and no query in any log`, async () => {
+        const relay = await startRelay(db, ONE_EACH);
+        proxy = await start(relay);
+        await seesItsClients(relay); // which stops it
+        assert.notEqual(await outcome(proxy, { token: devToken('nobody-there') }), 'connected');
+        await eventually('what was asked for to be logged', () => proxy.logs().split(PATH).length > 5);
+        assert.doesNotMatch(proxy.logs(), /token|dummy-jwt/);
+      });
+    }
 
-    it('HAProxy, X-Forwarded-For', async () => {
+    it('HAProxy, X-Forwarded-For by option forwardfor', async () => {
       const relay = await startRelay(db, ONE_EACH);
       proxy = await startHaproxy(relay, { mode: 'http', more: 'option forwardfor' });
       await seesItsClients(relay);

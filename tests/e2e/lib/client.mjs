@@ -31,6 +31,7 @@ export class Client {
       skipUTF8Validation: false,
       maxPayload: 64 * 1024 * 1024,
       origin,
+      ca: relay.ca,
       headers: { 'X-Canary': CANARY, ...auth, ...headers },
       ...socket,
     });

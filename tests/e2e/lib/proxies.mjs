@@ -1,7 +1,8 @@
-// Real proxies in front of a relay, each with the least configuration that does it. They speak to the relay from an
-// address of their own, so that it can be told from the clients'.
-import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+// Real proxies in front of a relay, with the configurations of deploy/proxy or with the least that does it. They speak
+// to the relay from an address of their own, so that it can be told from the clients'.
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { certificate } from './certificate.mjs';
 import { account, scratch } from './env.mjs';
 import { Program } from './program.mjs';
 import { RawSocket } from './raw.mjs';
@@ -28,10 +29,12 @@ function newFolder(name) {
 }
 
 /** What tests dial instead of the relay. */
-async function listening(program, port) {
+async function listening(program, port, { ca, logs } = {}) {
   const proxy = {
     port,
-    url: (path) => `ws://127.0.0.1:${port}${path}`,
+    ca,
+    logs,
+    url: (path) => `${ca ? 'wss' : 'ws'}://127.0.0.1:${port}${path}`,
     end() {
       program.signal('SIGTERM');
       return program.end();
@@ -47,38 +50,68 @@ async function listening(program, port) {
   return proxy;
 }
 
-/** nginx with the lines of docs/OPERATIONS.md. */
+/** The file of deploy/proxy, with each text changed for what a test has in its place. */
+function deployed(name, changes) {
+  let text = readFileSync(new URL(`../../../deploy/proxy/${name}`, import.meta.url), 'utf8');
+  for (const [from, to] of Object.entries(changes)) {
+    if (!text.includes(from)) throw new Error(`deploy/proxy/${name} has no ${from}`);
+    text = text.replaceAll(from, to);
+  }
+  return text;
+}
+
+/** What a proxy has written so far, on its output and into the files of its folder that end in .log. */
+function logsOf(program, folder) {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.log'));
+  return [program.output(), ...files.map((name) => readFileSync(join(folder, name), 'utf8'))].join('\n');
+}
+
+/** nginx with deploy/proxy/nginx.conf. */
 export async function startNginx(relay) {
   const folder = newFolder('nginx');
   const port = await freePort();
+  const { cert, key } = certificate('nginx');
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`).join(' ');
+  const site = deployed('nginx.conf', {
+    '127.0.0.1:8000': `127.0.0.1:${relay.port}`,
+    'proxy_pass http://herald;': `proxy_pass http://herald; proxy_bind ${PROXY_ADDRESS};`,
+    'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
+    '/etc/ssl/app.example.org.crt': cert,
+    '/etc/ssl/app.example.org.key': key,
+    '/var/log/nginx/': `${folder}/`,
+  });
   writeFileSync(join(folder, 'nginx.conf'), `daemon off;
 pid ${folder}/pid;
-error_log stderr;
+error_log stderr crit;
 events {}
 http {
-  access_log off;
   ${temporary}
-  server {
-    listen 127.0.0.1:${port};
-    location / {
-      proxy_pass http://127.0.0.1:${relay.port};
-      proxy_bind ${PROXY_ADDRESS};
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection "upgrade";
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_read_timeout 1h;
-    }
-  }
+  ${site}
 }
 `);
-  return listening(new Program(findProgram('nginx'), ['-e', 'stderr', '-c', join(folder, 'nginx.conf')]), port);
+  const program = new Program(findProgram('nginx'), ['-e', join(folder, 'start.log'), '-c', join(folder, 'nginx.conf')]);
+  return listening(program, port, { ca: readFileSync(cert), logs: () => logsOf(program, folder) });
 }
 
-/** HAProxy; `server` is the end of its server line, `more` are further lines. */
+/** HAProxy with deploy/proxy/haproxy.cfg in front of one relay. */
+export async function startHaproxyTls(relay) {
+  const folder = newFolder('haproxy');
+  const port = await freePort();
+  const { cert, key } = certificate('haproxy');
+  writeFileSync(join(folder, 'both.pem'), readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'));
+  writeFileSync(join(folder, 'haproxy.cfg'), deployed('haproxy.cfg', {
+    'maxconn 20000': 'maxconn 200',
+    'bind :443': `bind 127.0.0.1:${port}`,
+    '/etc/haproxy/app.example.org.pem': join(folder, 'both.pem'),
+    '127.0.0.1:8000': `127.0.0.1:${relay.port} source ${PROXY_ADDRESS}`,
+    '    server relay2 127.0.0.1:8001 check\n': '',
+  }));
+  const program = new Program(findProgram('haproxy'), ['-db', '-f', join(folder, 'haproxy.cfg')]);
+  return listening(program, port, { ca: readFileSync(cert), logs: () => logsOf(program, folder) });
+}
+
+/** HAProxy with the least that passes TCP or HTTP on; `server` is the end of its server line, `more` are further lines. */
 export async function startHaproxy(relay, { mode = 'tcp', server = '', more = '' } = {}) {
   const folder = newFolder('haproxy');
   const port = await freePort();

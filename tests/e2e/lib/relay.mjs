@@ -2,6 +2,7 @@
 // its log, its health, its memory; at the end its log is searched for secrets.
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { onExit } from './cleanup.mjs';
@@ -91,7 +92,13 @@ export class Relay {
   }
 
   url(path = PATH) {
-    return this.socketPath ? `ws+unix:${this.socketPath}:${path}` : `ws://127.0.0.1:${this.port}${path}`;
+    if (this.socketPath) return `ws+unix:${this.socketPath}:${path}`;
+    return `${this.env.HERALD_TLS_CERT ? 'wss' : 'ws'}://127.0.0.1:${this.port}${path}`;
+  }
+
+  /** What a client of its TLS has to trust; a self-signed certificate is its own root. */
+  get ca() {
+    return this.env.HERALD_TLS_CERT && readFileSync(this.env.HERALD_TLS_CERT);
   }
 
   /** Pids of its worker processes; none when it has a single process. */
@@ -162,8 +169,8 @@ export class Relay {
   /** A plain HTTP request; `{status, headers, body}`. */
   get(path, { method = 'GET', headers = {} } = {}) {
     return new Promise((resolve, reject) => {
-      const { port, socketPath } = this;
-      const request = http.request({ host: '127.0.0.1', port, socketPath, path, method, headers, agent: false }, (response) => {
+      const { port, socketPath, ca } = this;
+      const request = (ca ? https : http).request({ host: '127.0.0.1', port, socketPath, ca, path, method, headers, agent: false }, (response) => {
         let body = '';
         response.setEncoding('utf8');
         response.on('data', (chunk) => (body += chunk));

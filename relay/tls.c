@@ -1,0 +1,56 @@
+/* TLS; see tls.h. */
+#include "tls.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+
+static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20"; /* of TLS 1.2; those of 1.3 are all as good */
+
+/* Encrypted keys must not make OpenSSL ask on a terminal. */
+static int no_password(char *buffer, int size, int writing, void *context)
+{
+    (void)buffer, (void)size, (void)writing, (void)context;
+    return 0;
+}
+
+/* The oldest error is the cause; those after it are of its callers. */
+static bool refuse(char why[TLS_WHY_SIZE], const char *variable, const char *file)
+{
+    unsigned long error = ERR_get_error();
+    const char *reason = ERR_reason_error_string(error);
+    snprintf(why, TLS_WHY_SIZE, "%s: %s cannot be used: %s", variable, file,
+             ERR_SYSTEM_ERROR(error) ? "it cannot be read" : reason ? reason : "it is not PEM");
+    ERR_clear_error();
+    return false;
+}
+
+static bool load(SSL_CTX *context, const char *cert_file, const char *key_file, char why[TLS_WHY_SIZE])
+{
+    SSL_CTX_set_default_passwd_cb(context, no_password);
+    if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
+        return refuse(why, "HERALD_TLS_CERT", cert_file);
+    if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
+        return refuse(why, "HERALD_TLS_KEY", key_file);
+    return true;
+}
+
+bool tls_check(const char *cert_file, const char *key_file, char why[TLS_WHY_SIZE])
+{
+    ERR_clear_error();
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (!context) {
+        snprintf(why, TLS_WHY_SIZE, "OpenSSL does not start");
+        return false;
+    }
+    bool good = load(context, cert_file, key_file, why);
+    SSL_CTX_free(context);
+    return good;
+}
+
+bool tls_harden(SSL_CTX *context)
+{
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 && SSL_CTX_set_cipher_list(context, ciphers) == 1;
+}

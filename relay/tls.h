@@ -1,0 +1,18 @@
+/* TLS of the listening socket: what libwebsockets is not asked to do. Files come in as paths; sessions never see it. */
+#ifndef PGHERALD_TLS_H
+#define PGHERALD_TLS_H
+
+#include <openssl/types.h>
+#include <stdbool.h>
+
+enum { TLS_WHY_SIZE = 512 };
+
+/* Whether the two files (PEM: a chain, its own certificate first; a private key without a password) belong together
+ * and a server can use them. False: why names the file. */
+bool tls_check(const char *cert_file, const char *key_file, char why[TLS_WHY_SIZE]);
+
+/* TLS 1.2 and later, with forward secrecy and authenticated encryption (RFC 9325 §3.1.1, §4.2), no renegotiation, and
+ * no buffers for connections that are idle. False: OpenSSL refuses. */
+bool tls_harden(SSL_CTX *context);
+
+#endif

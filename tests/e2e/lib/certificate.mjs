@@ -1,0 +1,14 @@
+// Certificates for tests of TLS.
+import { execFileSync } from 'node:child_process';
+import { chownSync } from 'node:fs';
+import { join } from 'node:path';
+import { account, scratch } from './env.mjs';
+
+/** A self-signed certificate for the loopback address, made by openssl; `{cert, key}` are paths. */
+export function certificate(name) {
+  const [cert, key] = ['crt', 'key'].map((end) => join(scratch, `${name}.${end}`));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'pipe' });
+  if (account.uid !== undefined) [cert, key].forEach((path) => chownSync(path, account.uid, account.gid));
+  return { cert, key };
+}

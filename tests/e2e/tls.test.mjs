@@ -1,0 +1,172 @@
+// HERALD_TLS_CERT and HERALD_TLS_KEY: the relay's own TLS, what it accepts, and certificates renewed under open tabs.
+import { after, before, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+import { certificate } from './lib/certificate.mjs';
+import { connect, Mirror, readAll } from './lib/client.mjs';
+import { Cluster } from './lib/postgres.mjs';
+import { spawnRelay, startRelay } from './lib/relay.mjs';
+import { eventually, within } from './lib/wait.mjs';
+
+const env = ({ cert, key }) => ({ HERALD_TLS_CERT: cert, HERALD_TLS_KEY: key });
+
+/** One TLS handshake: `{protocol, cipher, alpn, name}` of it, or `{error}`. */
+function handshake(relay, options = {}) {
+  return within(10_000, 'a TLS handshake', new Promise((resolve) => {
+    const socket = tls.connect({ host: '127.0.0.1', port: relay.port, rejectUnauthorized: false, ...options }, () => {
+      resolve({ protocol: socket.getProtocol(), cipher: socket.getCipher().name, alpn: socket.alpnProtocol,
+        name: socket.getPeerCertificate().subject.CN });
+      socket.destroy();
+    });
+    socket.on('error', (error) => resolve({ error: error.code }));
+    socket.on('close', () => resolve({ error: 'closed' }));
+  }));
+}
+
+describe('TLS', { concurrency: 4 }, () => {
+  let cluster;
+  let db;
+  let files;
+  before(async () => {
+    cluster = await Cluster.start();
+    db = await cluster.database();
+    files = certificate('first');
+  });
+  after(() => cluster?.end());
+
+  for (const workers of ['1', '2']) {
+    it(`a tab lives in it, with HERALD_WORKERS=${workers}`, async () => {
+      const relay = await startRelay(db, { ...env(files), HERALD_WORKERS: workers });
+      const user = await db.person();
+      const tabs = [await connect(relay, user), await connect(relay, user)];
+      const id = await db.notify(user, 'over TLS');
+      for (const tab of tabs) assert.equal((await tab.next('new_notification')).notification.id, id);
+      tabs[0].send({ type: 'mark_read', notification_id: id });
+      for (const tab of tabs) assert.equal((await tab.next('notification_updated')).notification.is_read, true);
+      const large = 'x'.repeat(300_000); // more than a record, and than a socket takes at once
+      await db.sql('insert into herald.notifications (user_id, title, message) values ($1, $2, $3)', [`u-${user}`, 'large', large]);
+      for (const tab of tabs) assert.equal((await tab.next('new_notification')).notification.message, large);
+      assert.equal((await readAll(tabs[1])).length, 2);
+      await relay.stop();
+      for (const tab of tabs) assert.equal((await tab.closed).code, 1001);
+    });
+  }
+
+  it('messages that come many in a record, or one in many, are all read', async () => {
+    const relay = await startRelay(db, env(files));
+    const tab = await connect(relay, await db.person());
+    const filler = 'f'.repeat(8_000);
+    for (let i = 0; i < 5; i += 1) assert.equal((await tab.ask({ type: 'ping', filler })).type, 'pong');
+    tab.socket._socket.cork(); // one write to the socket: records of 16 kB with several messages in each
+    for (let i = 0; i < 300; i += 1) tab.send({ type: 'ping', ref: `n${i}`, filler: 'f'.repeat(i) });
+    tab.socket._socket.uncork();
+    for (let i = 0; i < 300; i += 1) assert.equal((await tab.next('pong')).ref, `n${i}`);
+  });
+
+  it('a tab that does not read is caught up', async () => {
+    const relay = await startRelay(db, { ...env(files), HERALD_QUEUE_BYTES: '16384' });
+    const user = await db.person();
+    const [slow, other] = [await connect(relay, user), await connect(relay, user)];
+    slow.socket.pause();
+    await db.sql(`insert into herald.notifications (user_id, title, message)
+                  select $1, k::text, repeat('m', 20000) from generate_series(1, 400) k`, [`u-${user}`]);
+    await other.take(400, 'new_notification', undefined, 20_000);
+    slow.socket.resume();
+    await slow.next('resumed', undefined, 20_000); // its queue was dropped, and read again
+    const seen = new Mirror();
+    for (const frame of slow.frames) seen.apply(frame);
+    for (const row of await readAll(slow)) seen.apply({ notification: row });
+    assert.equal(Object.keys(seen.versions()).length, 400);
+    assert.equal((await slow.ping()).type, 'pong');
+  });
+
+  it('only versions and ciphers that are good enough', async () => {
+    const relay = await startRelay(db, env(files));
+    const old = { ciphers: 'ALL:@SECLEVEL=0' };
+    assert.equal((await handshake(relay)).protocol, 'TLSv1.3');
+    assert.equal((await handshake(relay, { maxVersion: 'TLSv1.2' })).protocol, 'TLSv1.2');
+    for (const version of ['TLSv1', 'TLSv1.1']) {
+      assert.ok((await handshake(relay, { ...old, minVersion: version, maxVersion: version })).error, version);
+    }
+    for (const ciphers of ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305']) {
+      assert.equal((await handshake(relay, { ciphers, maxVersion: 'TLSv1.2' })).cipher, ciphers);
+    }
+    for (const ciphers of ['ECDHE-ECDSA-AES128-SHA256', 'ECDHE-ECDSA-AES128-SHA', 'aNULL:@SECLEVEL=0', 'AES128-GCM-SHA256']) {
+      assert.ok((await handshake(relay, { ciphers, maxVersion: 'TLSv1.2' })).error, ciphers);
+    }
+    assert.equal((await handshake(relay, { ALPNProtocols: ['h2', 'http/1.1'] })).alpn, 'http/1.1');
+  });
+
+  it('who speaks no TLS gets no answer', async () => {
+    const relay = await startRelay(db, env(files));
+    const socket = net.connect({ host: '127.0.0.1', port: relay.port });
+    let answer = '';
+    socket.on('data', (data) => (answer += data.toString('latin1')));
+    socket.on('error', () => {});
+    socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    await within(20_000, 'the end of a plain connection', new Promise((resolve) => socket.on('close', resolve)));
+    assert.doesNotMatch(answer, /HTTP\/1\.1 200/);
+    assert.equal((await relay.get('/healthz')).status, 200);
+  });
+
+  it('who says nothing is gone after the deadline of the handshake', async () => {
+    const relay = await startRelay(db, env(files));
+    const silent = net.connect({ host: '127.0.0.1', port: relay.port });
+    const halfway = tls.connect({ host: '127.0.0.1', port: relay.port, rejectUnauthorized: false }, () => {
+      halfway.write('GET /healthz HTTP/1.1\r\nHost:');
+    });
+    for (const socket of [silent, halfway]) socket.on('error', () => {});
+    await within(30_000, 'the end of both', Promise.all([silent, halfway].map(
+      (socket) => new Promise((resolve) => socket.resume().on('close', resolve)))));
+  });
+
+  it('a renewed certificate is shown from SIGHUP on, and nobody is disconnected', async () => {
+    const own = certificate('renewed-0');
+    const next = certificate('renewed-1');
+    const relay = await startRelay(db, env(own));
+    const user = await db.person();
+    const tab = await connect(relay, user);
+    assert.equal((await handshake(relay)).name, 'renewed-0');
+
+    const reloads = () => relay.log().split('event=reload').length;
+    const reload = async () => {
+      const before = reloads();
+      relay.program.signal('SIGHUP');
+      await eventually('the reload', () => reloads() > before);
+    };
+    const broken = readFileSync(own.cert);
+    writeFileSync(own.cert, 'not a certificate');
+    await reload();
+    await eventually('the refusal', () => /event=reload_failed.*HERALD_TLS_CERT/.test(relay.log()));
+    assert.equal((await handshake(relay)).name, 'renewed-0', 'a broken file changes nothing');
+    writeFileSync(own.cert, broken);
+
+    copyFileSync(next.cert, own.cert);
+    copyFileSync(next.key, own.key);
+    await reload();
+    await eventually('the new certificate', async () => (await handshake(relay)).name === 'renewed-1');
+    await db.notify(user, 'still here');
+    assert.equal((await tab.next('new_notification')).notification.title, 'still here');
+    assert.ok(await connect(relay, user));
+  });
+
+  describe('what cannot work is said at the start', () => {
+    const other = () => certificate('other');
+    for (const [what, change, message] of [
+      ['a certificate alone', () => ({ HERALD_TLS_KEY: undefined }), /HERALD_TLS_KEY is not set, but HERALD_TLS_CERT is/],
+      ['a key alone', () => ({ HERALD_TLS_CERT: undefined }), /HERALD_TLS_CERT is not set, but HERALD_TLS_KEY is/],
+      ['a key of another certificate', () => ({ HERALD_TLS_KEY: other().key }), /HERALD_TLS_KEY: .* cannot be used: .*mismatch/],
+      ['a file that is not there', () => ({ HERALD_TLS_CERT: '/nowhere.crt' }), /HERALD_TLS_CERT: \/nowhere.crt cannot be used: it cannot be read/],
+      ['a key for a certificate', () => ({ HERALD_TLS_CERT: files.key }), /HERALD_TLS_CERT: .* cannot be used/],
+      ['waiting with the handshake', () => ({ HERALD_AUTH_REJECT: 'http' }), /HERALD_AUTH_REJECT=http needs a proxy that does TLS/],
+    ]) {
+      it(what, async () => {
+        const relay = await spawnRelay(db, { ...env(files), ...change() });
+        assert.equal((await relay.program.end()).code, 78);
+        assert.match(relay.log(), message);
+      });
+    }
+  });
+});
