@@ -7,7 +7,7 @@ import tls from 'node:tls';
 import { certificate } from './lib/certificate.mjs';
 import { connect, Mirror, readAll } from './lib/client.mjs';
 import { Cluster } from './lib/postgres.mjs';
-import { spawnRelay, startRelay } from './lib/relay.mjs';
+import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
 import { eventually, within } from './lib/wait.mjs';
 
 const env = ({ cert, key }) => ({ HERALD_TLS_CERT: cert, HERALD_TLS_KEY: key });
@@ -150,6 +150,30 @@ describe('TLS', { concurrency: 4 }, () => {
     await db.notify(user, 'still here');
     assert.equal((await tab.next('new_notification')).notification.title, 'still here');
     assert.ok(await connect(relay, user));
+  });
+
+  it('towards PostgreSQL, sslmode=verify-full', async () => {
+    const [own, other] = [certificate('postgres'), certificate('not-postgres')];
+    const server = await Cluster.start({ ssl: 'on', ssl_cert_file: own.cert, ssl_key_file: own.key,
+      listen_addresses: '127.0.0.1', port: await freePort() });
+    try {
+      const encrypted = await server.database();
+      const url = (root) => `${encrypted.url('relay', { host: '127.0.0.1' })}&sslmode=verify-full&sslrootcert=${root.cert}`;
+      const home = { HOME: '/nowhere' }; // libpq looks for certificates of its own there
+      const relay = await startRelay(encrypted, { ...home, HERALD_DATABASE_URL: url(own) });
+      const user = await encrypted.person();
+      const tab = await connect(relay, user);
+      await encrypted.notify(user, 'encrypted on both sides');
+      await tab.next('new_notification');
+      assert.deepEqual(await server.admin(`select distinct ssl from pg_stat_ssl join pg_stat_activity using (pid)
+                                           where application_name like 'pgherald %'`), [{ ssl: 't' }]);
+      const misled = await spawnRelay(encrypted, { ...home, HERALD_DATABASE_URL: url(other) });
+      await misled.listening();
+      await eventually('the reason', async () => /certificate verify failed/.test((await misled.get('/readyz')).body));
+      assert.equal((await misled.get('/readyz')).status, 503);
+    } finally {
+      await server.end();
+    }
   });
 
   describe('what cannot work is said at the start', () => {

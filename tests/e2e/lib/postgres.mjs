@@ -41,7 +41,7 @@ export class Cluster {
     clusters += 1;
     this.networkEnd = end;
     this.dir = join(scratch, `pg${clusters}`);
-    this.port = 5432;
+    this.port = settings.port ?? 5432;
     this.databases = [];
     this.settings = {
       listen_addresses: end?.address ?? '',
