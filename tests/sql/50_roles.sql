@@ -27,7 +27,12 @@ select set_eq($$ select t.may_execute('app_login') $$, array[
   'herald.broadcast_to_user(text,json)', 'herald.broadcast_to_users(text[],json)', 'herald.broadcast_to_all(json)',
   'herald.disconnect_user(text)', 'herald.mark_read(text,uuid)', 'herald.mark_read(text,text)',
   'herald.mark_read(text,uuid[])', 'herald.mark_all_read(text,timestamp with time zone)', 'herald.unread(text,integer)',
-  'herald.prune(interval)'], 'an application may execute the functions made for it, and nothing else');
+  'herald.prune(interval)',
+  'herald.watch(regclass,text,text,text,text,text,text,jsonb,text,interval,boolean,text[],text,text)', 'herald.unwatch(regclass,text)',
+  'herald.watch_check(regclass,jsonb)', 'herald.watch_check_condition(regclass,text)', 'herald.watch_code(regclass,jsonb)',
+  'herald.watch_column(regclass,text,text)', 'herald.watch_config(bytea)', 'herald.watch_data(regclass,jsonb)',
+  'herald.watch_failed(oid,text,text,text)', 'herald.watch_forget(oid,text)', 'herald.watch_function(regclass,text)',
+  'herald.watch_template(regclass,text,text,boolean)', 'herald.watch_values(regclass,jsonb)'], 'an application may execute the functions made for it, and nothing else');
 select is_empty($$ select t.may_execute('stranger') $$, 'others may execute nothing');
 select set_eq($$ select t.may_touch('relay_login') $$, array['notifications select', 'tombstones select', 'messages select'],
               'the relay may read what the feed reads, and touch nothing else');
@@ -58,6 +63,7 @@ select t.refused(c) from unnest(array[
   'insert into herald.messages (kind, body) values (''message'', ''{}'')', 'select * from herald.messages',
   'select * from herald.state', 'update herald.state set tombstones_pruned_xid = ''9''', 'select * from herald.epoch',
   'select * from herald.migrations', 'insert into herald.migrations values (9, ''x'')',
+  'select * from herald.watch_errors', 'insert into herald.watch_errors values (''t'', ''w'', ''m'')',
   'select * from herald.feed(pg_current_snapshot())', 'select herald.relay_epoch()', 'select herald.relay_tidy()',
   'select herald.resolve_user(''{"sub":"alice"}'')', 'select herald.relay_unread_counts(''{alice}'')',
   'select herald.relay_mark_read(''{alice}'', ''{00000000-0000-4000-8000-000000000001}'')',

@@ -80,6 +80,30 @@ begin
 end
 $$;
 
+-- Rows of an application's table.
+create table public.orders (id int, customer int, status text) partition by range (id);
+create table public.orders1 partition of public.orders for values from (0) to (100);
+create table public.orders2 partition of public.orders for values from (100) to (200);
+do $$
+declare
+  v_told text;
+begin
+  perform herald.watch('public.orders', 'customer', 'Order {id}: {old.status} {status}', data => '{"order": "{id}"}',
+                       on_update_of => '{status,id}', only_when => 'new.status <> ''quiet''');
+  insert into public.orders values (1, 1, 'new'), (2, null, 'new'), (3, 3, 'quiet'), (4, 4, 'new');
+  update public.orders set status = 'paid' where id in (3, 4);
+  update public.orders set id = id + 100;
+  select string_agg(n.user_id || ' ' || n.title || ' ' || (n.data ->> 'order'), ', ' order by n.created_at) into v_told
+  from herald.notifications n where n.title like 'Order %';
+  assert v_told = '1 Order 1:  new 1, 4 Order 4:  new 4, 3 Order 3: quiet paid 3, 4 Order 4: new paid 4, '
+                  '1 Order 101: new new 101, 3 Order 103: paid paid 103, 4 Order 104: paid paid 104', v_told;
+  assert (select w.last_error is null from herald.watches w), 'watches';
+  assert herald.unwatch('public.orders'), 'unwatch';
+  delete from herald.notifications;
+end
+$$;
+drop table public.orders;
+
 -- The doorbell, seen from one session: silent without a sleeping relay, ringing with its key taken. A session does not
 -- refuse itself a lock, so what can be seen here is only that the writer then holds all four.
 begin;
