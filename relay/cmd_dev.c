@@ -185,7 +185,7 @@ static bool schema_make(const struct dev *dev, char error[DEV_ERROR_BYTES])
     PGconn *db = database_open(dev, error);
     if (!db)
         return false;
-    bool ok = migrate_apply(db, NULL, reason);
+    bool ok = migrate_apply(db, MIGRATE_WAIT_S, NULL, reason);
     if (!ok)
         dev_fail(error, "%s", reason);
     ok = ok && database_run(db, people, error);

@@ -17,10 +17,9 @@ enum {
     BUSY_PAUSE_MS = 200,
     /* A DDL statement that waits for a table makes every writer of that table wait
      * behind it: so it waits briefly, lets them pass, and tries again. */
-    LOCK_TRIES = 20,
+    LOCK_TIMEOUT_MS = 1000,
     LOCK_PAUSE_MS = 2000,
 };
-#define LOCK_TIMEOUT "1s"
 
 enum { MIGRATE_WHAT_BYTES = 128 };
 
@@ -28,7 +27,7 @@ enum step_result {
     STEP_APPLIED, /* a file, or the rows were re-stamped */
     STEP_DONE,    /* nothing was pending */
     STEP_BUSY,    /* another migrator has the lock */
-    STEP_LOCKED,  /* a table was in use for longer than LOCK_TIMEOUT */
+    STEP_LOCKED,  /* a table was in use for longer than LOCK_TIMEOUT_MS */
     STEP_FAILED,
 };
 
@@ -427,16 +426,16 @@ out:
 static enum step_result transaction_run(PGconn *db, char *what, char error[MIGRATE_ERROR_BYTES])
 {
     static const char begin[] = "begin isolation level read committed read write;"
-                                " set local lock_timeout = '" LOCK_TIMEOUT "';"
                                 " set local statement_timeout = 0;"
                                 " set local idle_in_transaction_session_timeout = 0;"
                                 " set local search_path = pg_catalog, pg_temp;"
                                 " set local client_min_messages = warning";
-    char lock[96], ignored[MIGRATE_ERROR_BYTES];
+    char timeout[96], lock[96], ignored[MIGRATE_ERROR_BYTES];
     bool mine = false;
     enum step_result result = STEP_FAILED;
+    snprintf(timeout, sizeof timeout, "set local lock_timeout = %d", LOCK_TIMEOUT_MS);
     snprintf(lock, sizeof lock, "select pg_try_advisory_xact_lock(%d, 0)", LOCK_CLASS);
-    if (run(db, begin, error) && ask_bool(db, lock, &mine, error))
+    if (run(db, begin, error) && run(db, timeout, error) && ask_bool(db, lock, &mine, error))
         result = mine ? step_next(db, what, error) : STEP_BUSY;
     if (result != STEP_APPLIED && result != STEP_DONE)
         run(db, "rollback", ignored);
@@ -456,16 +455,35 @@ static bool server_allowed(PGconn *db, char error[MIGRATE_ERROR_BYTES])
     return !standby || fail(error, "this server is a standby and read-only: connect to the primary");
 }
 
-bool migrate_apply(PGconn *db, FILE *progress, char error[MIGRATE_ERROR_BYTES])
+/* Adds to the error who has the tables. */
+static bool fail_in_use(PGconn *db, char error[MIGRATE_ERROR_BYTES])
+{
+    char reason[MIGRATE_ERROR_BYTES], ignored[MIGRATE_ERROR_BYTES];
+    char *pids = ask(db,
+                     "select string_agg(distinct l.pid::text, ', ') from pg_locks l"
+                     " join pg_class c on c.oid = l.relation"
+                     " where l.granted and l.pid <> pg_backend_pid() and c.relnamespace = to_regnamespace('herald')"
+                     " and l.database = (select d.oid from pg_database d where d.datname = current_database())",
+                     ignored);
+    text_copy(reason, sizeof reason, error, strlen(error));
+    fail(error, "%.700s. Its table is in use by a transaction that does not end%s%.100s: end it, or use --wait",
+         reason, pids && *pids ? "; process " : "", pids ? pids : "");
+    free(pids);
+    return false;
+}
+
+bool migrate_apply(PGconn *db, int wait_s, FILE *progress, char error[MIGRATE_ERROR_BYTES])
 {
     char what[MIGRATE_WHAT_BYTES] = "";
+    long waited_ms = 0;
     bool told = false;
     if (!server_allowed(db, error))
         return false;
-    for (int tries = 0; tries < LOCK_TRIES;) {
+    for (;;) {
+        long pause_ms = 0;
         switch (transaction_run(db, what, error)) {
         case STEP_APPLIED:
-            tries = 0;
+            waited_ms = 0;
             if (progress)
                 fprintf(progress, "%s\n", what);
             break;
@@ -475,21 +493,24 @@ bool migrate_apply(PGconn *db, FILE *progress, char error[MIGRATE_ERROR_BYTES])
             if (progress && !told)
                 fprintf(progress, "another pgherald is migrating this database: waiting for it\n");
             told = true;
-            sleep_ms(BUSY_PAUSE_MS);
+            pause_ms = BUSY_PAUSE_MS;
             break;
         case STEP_LOCKED:
+            waited_ms += LOCK_TIMEOUT_MS;
+            if (waited_ms > wait_s * 1000L)
+                return fail_in_use(db, error);
             if (progress)
                 fprintf(progress, "%s: trying again\n", error);
-            tries++;
-            sleep_ms(LOCK_PAUSE_MS);
+            pause_ms = LOCK_PAUSE_MS;
+            waited_ms += pause_ms;
             break;
         case STEP_FAILED:
             return false;
         }
         if (progress)
             fflush(progress);
+        sleep_ms(pause_ms);
     }
-    return false; /* error holds what the last try met */
 }
 
 bool migrate_status(PGconn *db, FILE *out, bool *up_to_date, char error[MIGRATE_ERROR_BYTES])

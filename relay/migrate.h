@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { MIGRATE_ERROR_BYTES = 1024, MIGRATE_CHECKSUM_BYTES = 65, MIGRATE_NAME_BYTES = 80 };
+/* MIGRATE_WAIT_S: how long writers' transactions are waited for, unless told otherwise. */
+enum { MIGRATE_WAIT_S = 60, MIGRATE_ERROR_BYTES = 1024, MIGRATE_CHECKSUM_BYTES = 65, MIGRATE_NAME_BYTES = 80 };
 
 enum migrate_state {
     MIGRATE_APPLIED,
@@ -52,9 +53,11 @@ int migrate_compare(const struct embedded_file *files, const struct migrate_row 
                     struct migrate_step **steps);
 
 /* Applies what is pending, re-stamps rows that a restore has brought from another
- * cluster, and says so on progress (NULL: silent). False: error
- * tells why and what to do; every file is applied completely or not at all. */
-bool migrate_apply(PGconn *db, FILE *progress, char error[MIGRATE_ERROR_BYTES]);
+ * cluster, and says so on progress (NULL: silent). A table in use is asked for
+ * again and again for wait_s seconds (0: once); in between its writers go on.
+ * False: error tells why and what to do; every file is applied completely or not
+ * at all. */
+bool migrate_apply(PGconn *db, int wait_s, FILE *progress, char error[MIGRATE_ERROR_BYTES]);
 
 /* Prints a table of all migrations to out, and whether rows have to be re-stamped;
  * sets *up_to_date. */
