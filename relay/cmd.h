@@ -7,5 +7,6 @@ int cmd_serve(int argc, char **argv);
 int cmd_dev(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_token(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 #endif

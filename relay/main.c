@@ -14,6 +14,7 @@ static const struct {
     {"dev", cmd_dev, "try it: a private PostgreSQL, the relay and a demo page, in one terminal"},
     {"migrate", cmd_migrate, "create or update the schema `herald` in a database"},
     {"token", cmd_token, "issue a token for a user, to try things or for a program"},
+    {"doctor", cmd_doctor, "check everything that is easily got wrong, and say what to do"},
 };
 
 static void print_help(FILE *out)

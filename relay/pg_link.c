@@ -18,40 +18,51 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 
 /* ---- what is wrong, and what to do ---- */
 
+static const struct {
+    const char *state, *code, *remedy;
+} causes[] = {
+    {"28P01", "password_refused", "check user and password: "},
+    {"28000", "login_refused", "check user and pg_hba.conf: "},
+    {"3D000", "no_database", "check the database's name: "},
+    {"3F000", "schema_missing", "run `pgherald migrate` (schema missing): "},
+    {"42883", "schema_missing", "run `pgherald migrate` (function missing): "},
+    {"42P01", "schema_missing", "run `pgherald migrate` (table missing): "},
+    {"42501", "privileges_missing", "grant the relay's role herald_relay, and CONNECT: "},
+    {"25006", "not_primary", "connect to the primary (read-only): "},
+    {"53100", "disk_full", "free disk space: "},
+    {"53200", "server_memory", "give the server memory: "},
+    {"53300", "too_many_connections", "raise max_connections or close others: "},
+    {"57P03", "server_starting", "wait for the server to start: "},
+};
+
+enum { CAUSES = sizeof(causes) / sizeof(*causes) };
+
 static const char *remedy_for(const char *sqlstate)
 {
-    static const struct {
-        const char *state, *remedy;
-    } remedies[] = {
-        {"28P01", "check user and password: "},
-        {"28000", "check user and pg_hba.conf: "},
-        {"3D000", "check the database's name: "},
-        {"3F000", "run `pgherald migrate` (schema missing): "},
-        {"42883", "run `pgherald migrate` (function missing): "},
-        {"42P01", "run `pgherald migrate` (table missing): "},
-        {"42501", "grant the relay's role herald_relay, and CONNECT: "},
-        {"25006", "connect to the primary (read-only): "},
-        {"53100", "free disk space: "},
-        {"53200", "give the server memory: "},
-        {"53300", "raise max_connections or close others: "},
-        {"57P03", "wait for the server to start: "},
-    };
-    for (size_t i = 0; i < sizeof(remedies) / sizeof(*remedies); i++)
-        if (strncmp(sqlstate, remedies[i].state, 5) == 0)
-            return remedies[i].remedy;
+    for (size_t i = 0; i < CAUSES; i++)
+        if (strncmp(sqlstate, causes[i].state, 5) == 0)
+            return causes[i].remedy;
     return "";
+}
+
+const char *link_error_code(const char *sqlstate)
+{
+    for (size_t i = 0; i < CAUSES; i++)
+        if (strncmp(sqlstate, causes[i].state, 5) == 0)
+            return causes[i].code;
+    return *sqlstate ? "database_error" : "database_unreachable";
 }
 
 /* libpq's errors end in a newline and may have several lines, one for each host. Those that say where in the
  * server's source an error arose are of no use here. */
-static void remember_why(struct pg_link *link, const char *remedy, const char *why)
+void link_one_line(const char *before, const char *why, char out[LINK_WHY_SIZE])
 {
-    size_t size = (size_t)snprintf(link->why, sizeof(link->why), "%s", remedy);
-    for (const char *line = why; *line && size < sizeof(link->why) - 1; line += strspn(line, "\n")) {
+    size_t size = (size_t)snprintf(out, LINK_WHY_SIZE, "%s", before);
+    for (const char *line = why; *line && size < LINK_WHY_SIZE - 1; line += strspn(line, "\n")) {
         int length = (int)strcspn(line, "\n");
         if (strncmp(line, "LOCATION:", 9) != 0)
-            size += (size_t)snprintf(link->why + size, sizeof(link->why) - size, "%s%.*s",
-                                     line == why ? "" : " ", length, line);
+            size += (size_t)snprintf(out + size, LINK_WHY_SIZE - size, "%s%.*s", line == why ? "" : " ",
+                                     length, line);
         line += length;
     }
 }
@@ -59,7 +70,7 @@ static void remember_why(struct pg_link *link, const char *remedy, const char *w
 /* The SQLSTATE in the text of a refused connection, "FATAL:  53300: sorry, …", which libpq gives in no other
  * way;
  * "" without one. */
-static const char *refusal_state(const char *text)
+const char *link_refusal_state(const char *text)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     for (const char *at = text; (at = strstr(at, ":  ")); at += 3)
@@ -171,7 +182,7 @@ static void restart(struct pg_link *link, const char *remedy, const char *why)
     if (link->state == LINK_CLOSED || link->state == LINK_DOWN)
         return;
     enum link_state was = link->state;
-    remember_why(link, remedy, *why ? why : "connection lost");
+    link_one_line(remedy, *why ? why : "connection lost", link->why);
     disconnect(link);
     link->state = LINK_DOWN;
     bool worked = was == LINK_UP && link->attempts == 0;
@@ -199,7 +210,7 @@ void link_restart_for(struct pg_link *link, const PGresult *result)
 static void refused(struct pg_link *link)
 {
     const char *why = PQerrorMessage(link->conn);
-    restart(link, remedy_for(refusal_state(why)), why);
+    restart(link, remedy_for(link_refusal_state(why)), why);
 }
 
 /* "a,b,c" becomes "b,c,a". */

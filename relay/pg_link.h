@@ -53,6 +53,12 @@ void link_restart(struct pg_link *link, const char *why);
 void link_restart_for(struct pg_link *link, const PGresult *result);
 /* What a failed statement says, with what to do about it where that is known. */
 void link_explain(const PGresult *result, char why[LINK_WHY_SIZE]);
+/* The name that errors.h has for an SQLSTATE; "" is for a server that was not reached. */
+const char *link_error_code(const char *sqlstate);
+/* The SQLSTATE in what libpq says of a refused connection, with PQERRORS_VERBOSE; "" without one. */
+const char *link_refusal_state(const char *text);
+/* What libpq says, in one line behind `before`. */
+void link_one_line(const char *before, const char *why, char out[LINK_WHY_SIZE]);
 /* Sends what libpq has buffered; false: the link was restarted. */
 bool link_flush(struct pg_link *link);
 /* For ever. closed (may be NULL) is called from the loop, after which the link may be freed. */

@@ -1,0 +1,53 @@
+/* The doctor's checks of what needs no database: the configuration and the keys of tokens. */
+#include "doctor.h"
+
+#include <sys/stat.h>
+
+#include "jwt_keys.h"
+
+static void check_configuration(struct doctor *doctor)
+{
+    const struct config *config = doctor->config;
+    struct config_error error;
+    if (!config_check_serve(config, &error))
+        report_fail(&doctor->report, "bad_configuration", "%s", error.message);
+    else
+        report_ok(&doctor->report, "from %s%s", config->file ? config->file : "the environment",
+                  config->file ? " and the environment" : "");
+}
+
+/* Whether everybody on this machine may read a secret. */
+static bool is_exposed(const char *file, const struct jwt_keys *keys)
+{
+    struct stat status;
+    bool secret = jwt_keys_have_alg(keys, TOKEN_ALG_HS256) || jwt_keys_have_alg(keys, TOKEN_ALG_HS384) ||
+                  jwt_keys_have_alg(keys, TOKEN_ALG_HS512);
+    return secret && stat(file, &status) == 0 && (status.st_mode & S_IROTH);
+}
+
+static void check_keys(struct doctor *doctor)
+{
+    const struct config *config = doctor->config;
+    struct jwt_keys *keys = NULL;
+    char why[JWT_KEYS_ERROR_BYTES];
+    if (config->auth == AUTH_MODE_DEV)
+        report_warn(&doctor->report, "development_tokens", "with HERALD_AUTH=dev anybody may be anybody");
+    else if (!config->jwt_key_file)
+        report_fail(&doctor->report, "bad_key",
+                    "HERALD_JWT_KEY_FILE is not set, so no token can be verified");
+    else if (!jwt_keys_load(&keys, config->jwt_alg, config->jwt_key_file, why))
+        report_fail(&doctor->report, "bad_key", "HERALD_JWT_KEY_FILE: %s", why);
+    else if (is_exposed(config->jwt_key_file, keys))
+        report_warn(&doctor->report, "key_exposed",
+                    "everybody on this machine may read the secret in %s, and sign tokens",
+                    config->jwt_key_file);
+    else
+        report_ok(&doctor->report, "%zu in %s", jwt_keys_count(keys), config->jwt_key_file);
+    jwt_keys_free(keys);
+}
+
+const struct doctor_check doctor_local_checks[] = {
+    {"configuration", DOCTOR_NEEDS_NOTHING, check_configuration},
+    {"keys", DOCTOR_NEEDS_NOTHING, check_keys},
+    {0},
+};
