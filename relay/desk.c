@@ -63,6 +63,7 @@ static const struct {
          ") s (k, title, message, category, severity, action_url) "
          "on s.k = (n + extract(epoch from now())::bigint) % 8 where u.id is not null"},
     [DESK_TIDY] = {"tidy", 0, "select messages, tombstones, expired from herald.relay_tidy()"},
+    [DESK_TRACE] = {"trace", 2, "select herald.relay_trace_answer($1::uuid, $2::text)"},
     [DESK_PROBE] = {"probe", 0, "select 1"},
 };
 

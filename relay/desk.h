@@ -31,6 +31,7 @@ enum desk_statement {
     DESK_RESUME,        /* arrays of user, since, after xid, rank, id; rows, bytes -> changes, see resume.c */
     DESK_SAMPLES,       /* claims json, how many -> number stored; see samples.h */
     DESK_TIDY,
+    DESK_TRACE,         /* trace, answer json -> nothing; see trace.h */
     DESK_PROBE,         /* whether it answers */
     DESK_STATEMENTS
 };

@@ -147,6 +147,30 @@ const struct error_entry error_table[] = {
     {ERROR_IN_COMMAND, "feed_fails", "the relay's own feed does not start against this database",
      "What it says is what /readyz would say"},
 
+    {ERROR_IN_COMMAND, "notification_unknown",
+     "its transaction has not committed, or was rolled back; or it is of another database; or it was deleted "
+     "over 30 days ago",
+     "Compare id and database; let the transaction commit"},
+    {ERROR_IN_COMMAND, "notification_deleted", "its row was deleted, or given to another user",
+     "None: connected tabs were told `notification_deleted`"},
+    {ERROR_IN_COMMAND, "notification_expired", "its `expires_at` has passed, so it counts as deleted",
+     "None; a longer `expires_at` for the next one"},
+    {ERROR_IN_COMMAND, "no_notifications", "no row has this user_id",
+     "Compare the id with notifications.user_id: it is not the user's name"},
+    {ERROR_IN_COMMAND, "other_user", "the user's own id, as `sub` of a token, leads to another user",
+     "Insert notifications for the id that `herald.resolve_user` returns"},
+    {ERROR_IN_COMMAND, "no_relay", "no relay is connected to this database",
+     "Start one, with HERALD_DATABASE_URL of this database; `pgherald doctor` says what it lacks"},
+    {ERROR_IN_COMMAND, "relay_silent",
+     "a relay's process does not answer: it hangs, its feed is away, or it is an older version",
+     "See its /readyz and its log"},
+    {ERROR_IN_COMMAND, "no_tab", "the user is not connected, or to relays of another database",
+     "None: it comes with the first page, or by the cursor. If the user should be connected: session_closed "
+     "in the log"},
+    {ERROR_IN_COMMAND, "session_behind",
+     "a tab logs in, is caught up, or does not take what is written to it",
+     "Wait, and trace again; a client that stays so does not read its socket"},
+
     /* log_warn() and log_error() */
     {ERROR_IN_LOG, "bad_configuration", "exit status 78: a variable has a value that is not allowed",
      "`why` has name, value and what is allowed; `pgherald serve --help`"},

@@ -15,6 +15,7 @@ static const struct {
     {"migrate", cmd_migrate, "create or update the schema `herald` in a database"},
     {"token", cmd_token, "issue a token for a user, to try things or for a program"},
     {"doctor", cmd_doctor, "check everything that is easily got wrong, and say what to do"},
+    {"trace", cmd_trace, "where a notification went, to which tabs, and why not"},
 };
 
 static void print_help(FILE *out)

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "login.h"
 #include "message.h"
+#include "trace.h"
 
 static void push_to_user(struct user *user, const struct change *change, struct frame *frame)
 {
@@ -70,8 +71,11 @@ void relay_deliver(struct relay *relay, const struct change *change, struct fram
         return;
     }
     struct user *user = router_find(&relay->router, change->user);
-    if (!user)
+    if (!user) {
+        if (change->kind == CHANGE_MESSAGE && frame)
+            trace_take(relay, change, frame_payload(frame));
         return;
+    }
     if (change->kind == CHANGE_DISCONNECT) {
         disconnect(user);
         return;
@@ -88,8 +92,10 @@ static void take_change(void *owner, const struct change *change)
 {
     struct relay *relay = owner;
     /* A row for nobody here is dropped before anything is made of it. */
-    if (change->kind != CHANGE_DISCONNECT && change->user.size && !router_find(&relay->router, change->user))
+    if (change->kind != CHANGE_DISCONNECT && change->user.size && !router_find(&relay->router, change->user)) {
+        trace_take(relay, change, change->body);
         return;
+    }
     struct frame *frame = message_change(change);
     relay_deliver(relay, change, frame);
     frame_drop(frame);

@@ -15,9 +15,9 @@ describe('command line', () => {
       const { code, output } = await run(pgherald, [flag]);
       if (flag === 'help' && code === 2) continue; // a word, not an option
       assert.equal(code, 0, output);
-      for (const command of ['serve', 'dev', 'migrate', 'token', 'doctor']) assert.match(output, new RegExp(`\\b${command}\\b`));
+      for (const command of ['serve', 'dev', 'migrate', 'token', 'doctor', 'trace']) assert.match(output, new RegExp(`\\b${command}\\b`));
     }
-    for (const command of ['serve', 'dev', 'migrate', 'token', 'doctor']) {
+    for (const command of ['serve', 'dev', 'migrate', 'token', 'doctor', 'trace']) {
       const { code, output } = await run(pgherald, [command, '--help']);
       assert.equal(code, 0, output);
       assert.ok(output.split('\n').length >= 5, output);

@@ -20,7 +20,8 @@ select set_eq($$ select t.may_execute('relay_login') $$, array[
   'herald.relay_page(text,boolean,integer,timestamp with time zone,uuid)',
   'herald.relay_pages(text[],boolean[],integer[],timestamp with time zone[],uuid[])', 'herald.relay_mark_read(text[],uuid[])',
   'herald.relay_mark_all_read(text,timestamp with time zone,xid8)', 'herald.relay_tidy()',
-  'herald.relay_resume(text[],xid8[],xid8[],integer[],uuid[],integer,integer)'],
+  'herald.relay_resume(text[],xid8[],xid8[],integer[],uuid[],integer,integer)', 'herald.relay_trace_ask(uuid,text)',
+  'herald.relay_trace_answer(uuid,text)'],
   'the relay may execute the feed and its own functions, and nothing else');
 select set_eq($$ select t.may_execute('app_login') $$, array[
   'herald.notify_user(text,text,text,text,text,text,jsonb,text,timestamp with time zone)',

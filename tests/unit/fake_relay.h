@@ -189,7 +189,8 @@ static inline void answer_next(const struct answer *answer)
     fake_desk.count--;
     for (int i = 0; i < fake_desk.count; i++)
         fake_desk.queries[i] = fake_desk.queries[i + 1];
-    query.done(&fake_relay, query.session, query.context, answer);
+    if (query.done)
+        query.done(&fake_relay, query.session, query.context, answer);
     for (int i = 0; i < DESK_PARAMS_MAX; i++)
         free((void *)(uintptr_t)query.values[i]);
 }

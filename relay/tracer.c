@@ -1,0 +1,361 @@
+/* Asks tables and relays, and says what they know; see tracer.h. */
+#include "tracer.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "memory.h"
+#include "pg_blocking.h"
+#include "report.h"
+#include "uuid.h"
+
+enum { LOOK_MS = 50, NEWEST = 10, PROCESSES_MAX = 4096 };
+
+#define UTC(column) "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+
+/* A notification as the table has it. With track_commit_timestamp the server knows when. */
+#define NOTIFICATION_COLUMNS                                                                                 \
+    "n.id::text, n.user_id, n.version, " UTC("n.created_at") ", " UTC("n.read_at") ", " UTC(                 \
+        "n.expires_at") ", coalesce(n.expires_at <= now(), false), n.xid::text, "                            \
+                        "case when current_setting('track_commit_timestamp')::boolean "                      \
+                        "then " UTC("pg_xact_commit_timestamp(n.xid::xid)") " end"
+
+enum notification_column {
+    N_ID,
+    N_USER,
+    N_VERSION,
+    N_CREATED,
+    N_READ,
+    N_EXPIRES,
+    N_EXPIRED,
+    N_XID,
+    N_COMMITTED
+};
+
+struct tracer {
+    struct report report;
+    PGconn *db;
+    char *user;  /* owned; NULL: not known yet */
+    bool failed; /* a statement has: nothing more can be asked */
+    int answers, tabs, held_up;
+};
+
+/* NULL: it failed, which has been said. */
+static PGresult *ask_keeping(struct tracer *tracer, bool keep, const char *sql, int count,
+                             const char *const values[])
+{
+    char why[LINK_WHY_SIZE];
+    PGresult *result = pg_blocking_ask(tracer->db, keep, sql, count, values);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        return result;
+    const char *code = pg_blocking_explain(tracer->db, result, why);
+    report_fail(&tracer->report, code, "%s", why);
+    tracer->failed = true;
+    PQclear(result);
+    return NULL;
+}
+
+static PGresult *ask(struct tracer *tracer, const char *sql, int count, const char *const values[])
+{
+    return ask_keeping(tracer, false, sql, count, values);
+}
+
+/* ---- the tables ---- */
+
+static void tell_notification(struct tracer *tracer, const PGresult *rows, int row)
+{
+    const char *read = PQgetvalue(rows, row, N_READ), *expires = PQgetvalue(rows, row, N_EXPIRES);
+    const char *committed = PQgetvalue(rows, row, N_COMMITTED);
+    if (PQgetvalue(rows, row, N_EXPIRED)[0] == 't') {
+        report_warn(&tracer->report, "notification_expired", "%s expired at %s", PQgetvalue(rows, row, N_ID),
+                    expires);
+        return;
+    }
+    report_ok(&tracer->report,
+              "%s: version %s, created %s, %s%s, last written by transaction %s, committed%s%s%s%s",
+              PQgetvalue(rows, row, N_ID), PQgetvalue(rows, row, N_VERSION), PQgetvalue(rows, row, N_CREATED),
+              *read ? "read " : "unread", read, PQgetvalue(rows, row, N_XID), *committed ? " " : "",
+              committed, *expires ? ", expires " : "", expires);
+}
+
+/* Whoever has written the table and not ended may yet bring it. */
+static void tell_unknown(struct tracer *tracer, const char *id)
+{
+    PGresult *rows =
+        ask(tracer,
+            "select count(distinct l.pid), string_agg(distinct l.pid::text, ', ') from pg_locks l "
+            "where l.relation = 'herald.notifications'::regclass and l.mode = 'RowExclusiveLock' "
+            "and l.database = (select d.oid from pg_database d where d.datname = current_database())",
+            0, NULL);
+    if (!rows)
+        return;
+    bool open = strcmp(PQgetvalue(rows, 0, 0), "0") != 0;
+    report_fail(
+        &tracer->report, "notification_unknown",
+        "%s is in no row that is committed; transactions that have written the table and are open: %s%s%s%s",
+        id, PQgetvalue(rows, 0, 0), open ? " (backends " : "", PQgetvalue(rows, 0, 1), open ? ")" : "");
+    PQclear(rows);
+}
+
+static bool find_tombstone(struct tracer *tracer, const char *id)
+{
+    const char *const values[] = {id};
+    PGresult *rows = ask(tracer,
+                         "select t.user_id, " UTC(
+                             "t.deleted_at") ", t.xid::text from herald.tombstones t "
+                                             "where t.notification_id = $1::uuid order by t.xid desc limit 1",
+                         1, values);
+    if (!rows)
+        return true;
+    bool found = PQntuples(rows) == 1;
+    if (found) {
+        tracer->user = memory_copy_text(PQgetvalue(rows, 0, 0));
+        report_warn(&tracer->report, "notification_deleted",
+                    "%s of user %s was deleted at %s, by transaction %s", id, tracer->user,
+                    PQgetvalue(rows, 0, 1), PQgetvalue(rows, 0, 2));
+    }
+    PQclear(rows);
+    return found;
+}
+
+static void trace_notification(struct tracer *tracer, const char *id)
+{
+    const char *const values[] = {id};
+    PGresult *rows =
+        ask(tracer, "select " NOTIFICATION_COLUMNS " from herald.notifications n where n.id = $1::uuid", 1,
+            values);
+    if (!rows)
+        return;
+    if (PQntuples(rows) == 1) {
+        tracer->user = memory_copy_text(PQgetvalue(rows, 0, N_USER));
+        tell_notification(tracer, rows, 0);
+    } else if (!find_tombstone(tracer, id)) {
+        tell_unknown(tracer, id);
+    }
+    PQclear(rows);
+}
+
+static void trace_inbox(struct tracer *tracer, const char *user)
+{
+    char limit[16];
+    const char *const values[] = {user, limit};
+    tracer->user = memory_copy_text(user);
+    snprintf(limit, sizeof(limit), "%d", NEWEST);
+    PGresult *rows = ask(tracer,
+                         "select " NOTIFICATION_COLUMNS " from herald.notifications n where n.user_id = $1 "
+                         "order by n.created_at desc, n.id desc limit $2::int",
+                         2, values);
+    for (int row = 0; rows && row < PQntuples(rows); row++)
+        tell_notification(tracer, rows, row);
+    if (rows && PQntuples(rows) == 0)
+        report_warn(&tracer->report, "no_notifications", "the user has none that is committed");
+    PQclear(rows);
+}
+
+static void trace_user(struct tracer *tracer)
+{
+    const char *const values[] = {tracer->user};
+    tracer->report.subject = "user";
+    PGresult *rows =
+        ask(tracer, "select herald.resolve_user(jsonb_build_object('sub', $1::text))", 1, values);
+    if (!rows)
+        return;
+    if (PQgetisnull(rows, 0, 0))
+        report_fail(&tracer->report, "unknown_user",
+                    "herald.resolve_user does not find %s: such a token gets 4000", tracer->user);
+    else if (strcmp(PQgetvalue(rows, 0, 0), tracer->user) != 0)
+        report_warn(&tracer->report, "other_user", "herald.resolve_user gives %s for a token of %s",
+                    PQgetvalue(rows, 0, 0), tracer->user);
+    else
+        report_ok(&tracer->report, "%s is found by herald.resolve_user", tracer->user);
+    PQclear(rows);
+}
+
+/* ---- the relays ---- */
+
+static void tell_session(struct tracer *tracer, json_t *session)
+{
+    json_int_t number = 0, waiting_bytes = 0;
+    int busy = 0, missed_pings = 0;
+    const char *state = "";
+    char subject[32];
+    if (json_unpack(session, "{s:I, s:s, s:I, s:b, s:i}", "session", &number, "state", &state,
+                    "waiting_bytes", &waiting_bytes, "busy", &busy, "missed_pings", &missed_pings) != 0)
+        return;
+    snprintf(subject, sizeof(subject), "session %" JSON_INTEGER_FORMAT, number);
+    tracer->report.subject = subject;
+    if (strcmp(state, "open") == 0 && !waiting_bytes && !busy) {
+        report_ok(&tracer->report, "all of it is written to the socket%s",
+                  missed_pings ? ", but the last PING was not answered" : "");
+        return;
+    }
+    tracer->held_up++;
+    report_warn(&tracer->report, "session_behind", "%s, %" JSON_INTEGER_FORMAT " bytes wait for its socket%s",
+                state, waiting_bytes, busy ? ", which is full" : "");
+}
+
+static void tell_process(struct tracer *tracer, const char *address, json_t *answer)
+{
+    int pid = 0, live = 0, stopping = 0, tabs = 0;
+    const char *version = "";
+    char subject[32];
+    json_t *sessions = NULL;
+    if (json_unpack(answer, "{s:s, s:i, s:b, s:b, s:i, s:o}", "version", &version, "pid", &pid, "live", &live,
+                    "stopping", &stopping, "tabs", &tabs, "sessions", &sessions) != 0)
+        return;
+    tracer->tabs += tabs;
+    snprintf(subject, sizeof(subject), "relay %d", pid);
+    tracer->report.subject = subject;
+    report_ok(&tracer->report,
+              "at %s, version %s: it has handed on what was committed; tabs of the user: %d%s%s", address,
+              version, tabs, stopping ? "; it is being stopped" : "",
+              live ? "" : "; its feed has stopped since");
+    for (size_t i = 0; i < json_array_size(sessions); i++)
+        tell_session(tracer, json_array_get(sessions, i));
+}
+
+/* A row of herald.messages. Returns the backend that it came from; 0: it is no answer. */
+static int tell_answer(struct tracer *tracer, const char *body)
+{
+    int backend = 0;
+    const char *address = "";
+    json_t *answer = NULL, *document = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+    if (document && json_unpack(document, "{s:i, s:s, s:o}", "backend", &backend, "address", &address,
+                                "answer", &answer) == 0)
+        tell_process(tracer, address, answer);
+    json_decref(document);
+    return backend;
+}
+
+/* Backends of this database's relays whose answer is awaited. */
+struct awaited {
+    int pids[PROCESSES_MAX];
+    int count;
+};
+
+static void strike(struct awaited *awaited, int pid)
+{
+    for (int i = 0; i < awaited->count; i++)
+        if (awaited->pids[i] == pid)
+            awaited->pids[i--] = awaited->pids[--awaited->count];
+}
+
+/* False: it failed, which has been said. */
+static bool list_processes(struct tracer *tracer, struct awaited *awaited)
+{
+    PGresult *rows = ask(tracer,
+                         "select pid from pg_stat_activity where datname = current_database() "
+                         "and application_name = 'pgherald desk' order by pid",
+                         0, NULL);
+    awaited->count = 0;
+    for (int i = 0; rows && i < PQntuples(rows) && i < PROCESSES_MAX; i++)
+        awaited->pids[awaited->count++] = atoi(PQgetvalue(rows, i, 0));
+    PQclear(rows);
+    return rows != NULL;
+}
+
+static void new_trace(char trace[UUID_TEXT_SIZE])
+{
+    struct uuid uuid;
+    if (RAND_bytes(uuid.bytes, sizeof(uuid.bytes)) != 1)
+        abort();
+    uuid_format(&uuid, trace);
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec pause = {.tv_nsec = ms * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+/* Tells the answers that have come since `told` of them had. False: it failed. */
+static bool take_answers(struct tracer *tracer, const char *const asked[2], int *told,
+                         struct awaited *awaited)
+{
+    PGresult *rows = ask(tracer,
+                         "select m.body from herald.messages m where m.xid >= $1::xid8 "
+                         "and m.user_id = '(answer ' || $2 || ')' order by m.id",
+                         2, asked);
+    for (; rows && *told < PQntuples(rows); (*told)++) {
+        int backend = tell_answer(tracer, PQgetvalue(rows, *told, 0));
+        tracer->answers += backend != 0;
+        strike(awaited, backend);
+    }
+    PQclear(rows);
+    return rows != NULL;
+}
+
+static void wait_for_answers(struct tracer *tracer, const char *const asked[2], int wait_s,
+                             struct awaited *awaited)
+{
+    const uint64_t deadline_ms = clock_now_ms() + (uint64_t)wait_s * 1000;
+    int told = 0;
+    while (take_answers(tracer, asked, &told, awaited) && clock_now_ms() < deadline_ms) {
+        if (tracer->answers && !awaited->count)
+            return;
+        pause_ms(LOOK_MS);
+    }
+}
+
+static void conclude(struct tracer *tracer, const struct awaited *awaited, int wait_s)
+{
+    tracer->report.subject = "relays";
+    for (int i = 0; i < awaited->count; i++)
+        report_warn(&tracer->report, "relay_silent", "the one with backend %d gave no answer within %d s",
+                    awaited->pids[i], wait_s);
+    if (!tracer->answers && !awaited->count)
+        report_fail(&tracer->report, "no_relay", "none is connected to this database");
+    else if (tracer->answers && !tracer->tabs)
+        report_warn(&tracer->report, "no_tab", "%d answered, and the user has no tab at any",
+                    tracer->answers);
+    else if (tracer->answers)
+        report_ok(&tracer->report, "%d answered; tabs of the user: %d, of them held up: %d", tracer->answers,
+                  tracer->tabs, tracer->held_up);
+}
+
+static void trace_relays(struct tracer *tracer, int wait_s)
+{
+    struct awaited awaited;
+    char trace[UUID_TEXT_SIZE];
+    tracer->report.subject = "relays";
+    if (!list_processes(tracer, &awaited))
+        return;
+    new_trace(trace);
+    const char *const question[] = {trace, tracer->user};
+    PGresult *rows = ask_keeping(tracer, true, "select herald.relay_trace_ask($1::uuid, $2)", 2, question);
+    if (!rows)
+        return;
+    const char *const asked[] = {PQgetvalue(rows, 0, 0), trace};
+    wait_for_answers(tracer, asked, wait_s, &awaited);
+    PQclear(rows);
+    conclude(tracer, &awaited, wait_s);
+}
+
+bool tracer_run(const struct config *config, const struct tracer_request *request, FILE *out)
+{
+    struct tracer tracer = {.report = {.out = out, .subject = "connection"}};
+    char why[LINK_WHY_SIZE];
+    const char *code;
+    tracer.db = pg_blocking_connect(config->database_url, "pgherald trace", &code, why);
+    if (!tracer.db) {
+        report_fail(&tracer.report, code, "%s", why);
+        return false;
+    }
+    tracer.report.subject = "notification";
+    if (request->notification)
+        trace_notification(&tracer, request->notification);
+    else
+        trace_inbox(&tracer, request->user);
+    if (tracer.user && !tracer.failed)
+        trace_user(&tracer);
+    if (tracer.user && !tracer.failed)
+        trace_relays(&tracer, request->wait_s);
+    PQfinish(tracer.db);
+    free(tracer.user);
+    return tracer.report.failed == 0;
+}
