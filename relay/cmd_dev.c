@@ -267,10 +267,10 @@ static int failure_print(const struct dev *dev, const char *error)
     if (!dev_pause(0) && !dev->check)
         return 0; /* Ctrl-C during the start is a stop like any other */
     if (!dev->check) {
-        fprintf(stderr, "pgherald dev: %s\n", error);
+        fprintf(stderr, "pgherald dev: dev_failed: %s\n", error);
         return 1;
     }
-    fprintf(stderr, "pgherald dev --check: failed while %s: %s\n", dev->step, error);
+    fprintf(stderr, "pgherald dev --check: dev_failed: while %s: %s\n", dev->step, error);
     dev_relay_print_log(&dev->relay, stderr);
     return 1;
 }

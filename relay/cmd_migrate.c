@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "config.h"
 #include "migrate.h"
+#include "pg_blocking.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -108,15 +109,13 @@ static void notice_print(void *unused, const PGresult *res)
 /* NULL: said why on stderr. */
 static PGconn *database_open(const char *url)
 {
-    const char *const names[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-    const char *const values[] = {url, "pgherald migrate", "UTF8", NULL};
-    PGconn *db = PQconnectdbParams(names, values, 1);
-    if (PQstatus(db) != CONNECTION_OK) {
-        fprintf(stderr, "pgherald migrate: cannot connect: %s", PQerrorMessage(db));
-        PQfinish(db);
-        return NULL;
-    }
-    PQsetNoticeReceiver(db, notice_print, NULL);
+    char why[LINK_WHY_SIZE];
+    const char *code;
+    PGconn *db = pg_blocking_connect(url, "pgherald migrate", &code, why);
+    if (db)
+        PQsetNoticeReceiver(db, notice_print, NULL);
+    else
+        fprintf(stderr, "pgherald migrate: %s: %s\n", code, why);
     return db;
 }
 
@@ -146,7 +145,7 @@ int cmd_migrate(int argc, char **argv)
     if (status >= 0)
         return status;
     if (!config_load(&config, options.config, environ, &error)) {
-        fprintf(stderr, "pgherald migrate: %s\n", error.message);
+        fprintf(stderr, "pgherald migrate: bad_configuration: %s\n", error.message);
         return CONFIG_EXIT_STATUS;
     }
     status = 1;

@@ -174,7 +174,7 @@ int cmd_serve(int argc, char **argv)
     if (status)
         return status;
     if (!config_load(&config, options.config_file, environ, &error)) {
-        fprintf(stderr, "pgherald serve: %s\n", error.message);
+        fprintf(stderr, "pgherald serve: bad_configuration: %s\n", error.message);
         return CONFIG_EXIT_STATUS;
     }
     log_open(config.log_level, config.log_format);

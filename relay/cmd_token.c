@@ -95,9 +95,9 @@ static int usage(const char *problem, const char *what)
     return EXIT_USAGE;
 }
 
-static int fail(int status, const char *problem)
+static int fail(int status, const char *code, const char *problem)
 {
-    fprintf(stderr, "pgherald token: %s\n", problem);
+    fprintf(stderr, "pgherald token: %s: %s\n", code, problem);
     return status;
 }
 
@@ -180,7 +180,7 @@ static int check_request(const struct request *request)
 static int print_token(const char *token)
 {
     if (printf("%s\n", token) < 0 || fflush(stdout) != 0)
-        return fail(EXIT_FAILURE, "cannot write the token");
+        return fail(EXIT_FAILURE, "token_not_made", "cannot write the token");
     return EXIT_SUCCESS;
 }
 
@@ -319,15 +319,17 @@ static int print_signed_token(const struct signer *signer, const struct request 
     int64_t now_s = clock_wall_s();
     char *token = sign_token(signer, request, now_s);
     if (!token)
-        return fail(EXIT_FAILURE, "the token cannot be signed; are --scope, --issuer and --audience UTF-8?");
+        return fail(EXIT_FAILURE, "token_not_made",
+                    "the token cannot be signed; are --scope, --issuer and --audience UTF-8?");
     enum auth_result result = auth_verify(signer->keys, &rules, token, strlen(token), now_s, &claims);
     int status;
     if (result == AUTH_OK)
         status = print_token(token);
     else if (strlen(token) > AUTH_TOKEN_MAX_BYTES)
-        status = fail(EXIT_FAILURE, "the token would be longer than the 8192 bytes a relay accepts");
+        status = fail(EXIT_FAILURE, "token_not_made",
+                      "the token would be longer than the 8192 bytes a relay accepts");
     else
-        status = fail(EXIT_FAILURE, auth_reason(result));
+        status = fail(EXIT_FAILURE, "token_not_made", auth_reason(result));
     auth_claims_clear(&claims);
     free(token);
     return status;
@@ -340,14 +342,14 @@ static int make_token(const struct config *cfg, struct request *request)
     if (cfg->auth == AUTH_MODE_DEV && !request->key_file)
         return print_dev_token(request);
     if (!request->key_file && !cfg->jwt_key_file)
-        return fail(CONFIG_EXIT_STATUS,
+        return fail(CONFIG_EXIT_STATUS, "bad_key",
                     "there is no key to sign with: set HERALD_JWT_KEY_FILE or give --key FILE");
     if (!request->issuer)
         request->issuer = cfg->jwt_issuer;
     if (!request->audience)
         request->audience = cfg->jwt_audience;
     int status = open_signer(&signer, cfg, request, err) ? print_signed_token(&signer, request)
-                                                         : fail(CONFIG_EXIT_STATUS, err);
+                                                         : fail(CONFIG_EXIT_STATUS, "bad_key", err);
     signer_clear(&signer);
     return status;
 }
@@ -363,7 +365,7 @@ int cmd_token(int argc, char **argv)
     if (status >= 0)
         return status;
     if (!config_load(&cfg, request.config_file, environ, &err))
-        return fail(CONFIG_EXIT_STATUS, err.message);
+        return fail(CONFIG_EXIT_STATUS, "bad_configuration", err.message);
     status = make_token(&cfg, &request);
     config_free(&cfg);
     return status;

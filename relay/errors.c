@@ -171,6 +171,23 @@ const struct error_entry error_table[] = {
      "a tab logs in, is caught up, or does not take what is written to it",
      "Wait, and trace again; a client that stays so does not read its socket"},
 
+    {ERROR_IN_COMMAND, "schema_newer",
+     "the database has migrations that this `pgherald migrate` does not know",
+     "Use the pgherald that applied them, or a newer one"},
+    {ERROR_IN_COMMAND, "migration_changed", "a file is not the one that was applied",
+     "Put it back as it was; make the change in a new migration"},
+    {ERROR_IN_COMMAND, "migrate_not_allowed", "the role may not create or change the schema",
+     "Run the statement that follows the name as an administrator, or migrate as the schema's owner"},
+    {ERROR_IN_COMMAND, "table_in_use",
+     "a table was locked by others at each of 20 attempts; nothing was changed",
+     "End transactions that are open for long, and migrate again"},
+    {ERROR_IN_COMMAND, "migration_failed", "a statement of a migration failed; the file was not applied",
+     "Mend what PostgreSQL says behind the file's name and line; report it if that is not yours"},
+    {ERROR_IN_COMMAND, "token_not_made", "`pgherald token` could not make a token that a relay would take",
+     "What it says follows the name"},
+    {ERROR_IN_COMMAND, "dev_failed", "`pgherald dev` could not start, or PostgreSQL or relay ended",
+     "What it says follows the name; to start over remove the folder `.pgherald`"},
+
     /* log_warn() and log_error() */
     {ERROR_IN_LOG, "bad_configuration", "exit status 78: a variable has a value that is not allowed",
      "`why` has name, value and what is allowed; `pgherald serve --help`"},

@@ -48,13 +48,20 @@ __attribute__((format(printf, 2, 3))) static bool fail(char error[MIGRATE_ERROR_
 }
 
 /* What the server said, in one line. */
-static bool fail_server(PGconn *db, const PGresult *res, char error[MIGRATE_ERROR_BYTES])
+static void server_says(PGconn *db, const PGresult *res, char text[MIGRATE_ERROR_BYTES])
 {
     const char *primary = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     const char *hint = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_HINT) : NULL;
-    const char *text = primary ? primary : PQerrorMessage(db);
-    int length = (int)strcspn(text, "\n");
-    return fail(error, "%.*s%s%s", length, text, hint ? ". " : "", hint ? hint : "");
+    const char *said = primary ? primary : PQerrorMessage(db);
+    int length = (int)strcspn(said, "\n");
+    fail(text, "%.*s%s%s", length, said, hint ? ". " : "", hint ? hint : "");
+}
+
+static bool fail_server(PGconn *db, const PGresult *res, char error[MIGRATE_ERROR_BYTES])
+{
+    char text[MIGRATE_ERROR_BYTES];
+    server_says(db, res, text);
+    return fail(error, "database_error: %.900s", text);
 }
 
 static void text_copy(char *to, size_t to_bytes, const char *from, size_t length)
@@ -179,7 +186,7 @@ static char *ask(PGconn *db, const char *sql, char error[MIGRATE_ERROR_BYTES])
     if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1)
         fail_server(db, res, error);
     else if (!(value = strdup(PQgetvalue(res, 0, 0))))
-        fail(error, "out of memory");
+        fail(error, "out_of_memory: there is none left");
     PQclear(res);
     return value;
 }
@@ -215,7 +222,7 @@ static bool rows_read(PGconn *db, struct migrate_row **rows, size_t *count, char
     *rows = calloc(n + 1, sizeof **rows);
     if (!*rows) {
         PQclear(res);
-        return fail(error, "out of memory");
+        return fail(error, "out_of_memory: there is none left");
     }
     for (size_t i = 0; i < n; i++) {
         struct migrate_row *row = &(*rows)[i];
@@ -239,7 +246,7 @@ static int steps_read(PGconn *db, struct migrate_step **steps, char error[MIGRAT
     int count = migrate_compare(embedded_migrations, rows, row_count, steps);
     free(rows);
     if (count < 0)
-        fail(error, "out of memory");
+        fail(error, "out_of_memory: there is none left");
     return count;
 }
 
@@ -248,13 +255,15 @@ static bool steps_allowed(const struct migrate_step *steps, int count, char erro
 {
     for (int i = 0; i < count; i++) {
         if (steps[i].state == MIGRATE_UNKNOWN)
-            return fail(error,
-                        "the database has migration %d (%s), and this program knows them up to %d only:"
-                        " use the pgherald that applied it, or a newer one",
-                        steps[i].id, steps[i].name, migrate_newest_id());
+            return fail(
+                error,
+                "schema_newer: the database has migration %d (%s), and this program knows them up to %d only:"
+                " use the pgherald that applied it, or a newer one",
+                steps[i].id, steps[i].name, migrate_newest_id());
         if (steps[i].state == MIGRATE_CHANGED)
             return fail(error,
-                        "%s.sql is not the file that was applied on %s: its text or name has changed since."
+                        "migration_changed: %s.sql is not the file that was applied on %s: its text or name "
+                        "has changed since."
                         " Put the file back as it was and make the change in a new migration",
                         steps[i].name, steps[i].applied_at);
     }
@@ -273,7 +282,8 @@ static bool step_set_checksum(PGconn *db, const struct migrate_step *step, char 
     if (!ok)
         fail_server(db, res, error);
     else if (!(ok = strcmp(PQcmdTuples(res), "1") == 0))
-        fail(error, "%s.sql does not insert its id %d into herald.migrations", step->name, step->id);
+        fail(error, "migration_failed: %s.sql does not insert its id %d into herald.migrations", step->name,
+             step->id);
     PQclear(res);
     return ok;
 }
@@ -311,7 +321,8 @@ static bool privileges_allowed(PGconn *db, char error[MIGRATE_ERROR_BYTES])
             continue;
         char *remedy = ask(db, needs[i].remedy, error);
         if (remedy)
-            fail(error, "role \"%s\" %s. As an administrator: %s", PQuser(db), needs[i].fault, remedy);
+            fail(error, "migrate_not_allowed: role \"%s\" %s. As an administrator: %s", PQuser(db),
+                 needs[i].fault, remedy);
         free(remedy);
         return false;
     }
@@ -337,15 +348,16 @@ static enum step_result file_fail(PGconn *db, const struct migrate_step *step, c
     const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
     const char *position = PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION);
     char reason[MIGRATE_ERROR_BYTES];
-    fail_server(db, res, reason);
+    server_says(db, res, reason);
     if (state && (strcmp(state, "55P03") == 0 || strcmp(state, "40P01") == 0)) {
-        fail(error, "%s.sql: %.900s", step->name, reason);
+        fail(error, "table_in_use: %s.sql: %.900s", step->name, reason);
         return STEP_LOCKED;
     }
     if (position)
-        fail(error, "%s.sql:%d: %.900s", step->name, line_at(step->file, strtol(position, NULL, 10)), reason);
+        fail(error, "migration_failed: %s.sql:%d: %.900s", step->name,
+             line_at(step->file, strtol(position, NULL, 10)), reason);
     else
-        fail(error, "%s.sql: %.900s", step->name, reason);
+        fail(error, "migration_failed: %s.sql: %.900s", step->name, reason);
     return STEP_FAILED;
 }
 
@@ -449,10 +461,12 @@ static bool server_allowed(PGconn *db, char error[MIGRATE_ERROR_BYTES])
     bool standby = false;
     int version = PQserverVersion(db);
     if (version < OLDEST_SERVER)
-        return fail(error, "PostgreSQL 14 or newer is needed; this server is version %d", version / 10000);
+        return fail(error, "server_too_old: PostgreSQL 14 or newer is needed; this server is version %d",
+                    version / 10000);
     if (!ask_bool(db, "select pg_is_in_recovery()", &standby, error))
         return false;
-    return !standby || fail(error, "this server is a standby and read-only: connect to the primary");
+    return !standby ||
+           fail(error, "not_primary: this server is a standby and read-only: connect to the primary");
 }
 
 /* Adds to the error who has the tables. */

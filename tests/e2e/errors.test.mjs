@@ -50,7 +50,12 @@ describe('errors', () => {
   });
 
   it('whatever the commands blame has an entry, and an entry is blamed', () => {
-    const blamed = inSources(/\breport_(?:warn|fail)\([^"();]+, "(\w+)"/g);
+    const blamed = new Set([
+      ...inSources(/\breport_(?:warn|fail)\([^"();]+, "(\w+)"/g),
+      ...inSources(/\bfail\(\s*error,\s*"([a-z]+_[a-z_]+): /g),
+      ...inSources(/\bfail\([A-Z_]+, "(\w+)",/g),
+      ...inSources(/"pgherald [a-z -]+: ([a-z]+_[a-z_]+): /g),
+    ]);
     assert.deepEqual(sorted(blamed).filter((name) => !all().has(name)), []);
     const others = inSources(/\bcode = "(\w+)"/g); // chosen before it is said
     assert.deepEqual(sorted(names('command')).filter((name) => !blamed.has(name) && !others.has(name)), []);
