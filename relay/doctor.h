@@ -1,6 +1,6 @@
 /* `pgherald doctor`: what an operator gets wrong, looked for one thing after the other. In: a
  * configuration. Out: one line for each check, with the code and the remedy of errors.c where
- * something is wrong. It changes nothing, neither here nor in the database. Blocking. */
+ * something is wrong. It writes nothing but what any relay's start does. Blocking. */
 #ifndef PGHERALD_DOCTOR_H
 #define PGHERALD_DOCTOR_H
 

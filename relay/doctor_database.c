@@ -192,7 +192,7 @@ static void check_rows(struct doctor *doctor)
     if (!row)
         return;
     if (is_true(row, 0))
-        report_fail(&doctor->report, "foreign_rows",
+        report_fail(&doctor->report, "future_rows",
                     "rows have transaction ids that this cluster has not reached");
     else
         report_ok(&doctor->report, "they belong to this cluster");

@@ -134,6 +134,9 @@ const struct error_entry error_table[] = {
      "Let it connect as a role of its own that was granted herald_relay and nothing else"},
     {ERROR_IN_COMMAND, "foreign_rows", "a restore or pg_upgrade: rows have another cluster's transaction ids",
      "Run `pgherald migrate`, which re-stamps them"},
+    {ERROR_IN_COMMAND, "future_rows",
+     "a restore of data alone: rows have transaction ids of the future, and would be told as news one day",
+     "As the schema's owner: select herald.restamp()"},
     {ERROR_IN_COMMAND, "trigger_off",
      "a trigger of the schema was disabled or dropped, as by a restore of data alone",
      "As the owner: alter table herald.TABLE enable always trigger TRIGGER; changes of meanwhile are told to "

@@ -151,19 +151,22 @@ describe('doctor', () => {
       await finds({ migrations: 'schema_old' }, { HERALD_DATABASE_URL: old.url() });
     });
 
-    it('rows of another cluster, by its record or by their transaction ids: foreign_rows', async () => {
+    it('rows of another cluster, by its record foreign_rows; by their transaction ids: future_rows; each remedy helps', async () => {
       const restored = await cluster.database();
       await restored.sql('update herald.state set system_identifier = 1');
       const lines = await finds({ rows: 'foreign_rows', feed: 'feed_fails' }, { HERALD_DATABASE_URL: restored.url() });
       assert.match(lines.rows.text, /another cluster.*Run `pgherald migrate`/);
-      await restored.sql('select herald.restamp()');
+      await restored.migrate();
       await finds({}, { HERALD_DATABASE_URL: restored.url() });
 
       await restored.notify('alice', 'from the future');
       await restored.sql(`alter table herald.notifications disable trigger zz_stamp`);
       await restored.sql(`update herald.notifications set xid = '999999999999'`);
       await restored.sql(`alter table herald.notifications enable always trigger zz_stamp`);
-      await finds({ rows: 'foreign_rows' }, { HERALD_DATABASE_URL: restored.url() });
+      const future = await finds({ rows: 'future_rows' }, { HERALD_DATABASE_URL: restored.url() });
+      assert.match(future.rows.text, /select herald.restamp\(\)$/);
+      await restored.sql('select herald.restamp()');
+      await finds({}, { HERALD_DATABASE_URL: restored.url() });
     });
 
     it('a trigger that was disabled, not always enabled, or dropped: trigger_off names it', async () => {
