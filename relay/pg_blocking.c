@@ -3,9 +3,12 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "memory.h"
+
+enum { ANSWER_MS = 12000 /* the server itself gives a statement up after 10 s */ };
 
 static const char begin_sql[] = "begin; set local statement_timeout = '10s'; set local lock_timeout = '5s'; "
                                 "set local search_path = pg_catalog, pg_temp";
@@ -57,11 +60,51 @@ PGconn *pg_blocking_connect(const char *database_url, const char *name, const ch
     return NULL;
 }
 
+static void cut(PGconn *db)
+{
+    PGresult *rest;
+    shutdown(PQsocket(db), SHUT_RDWR);
+    while ((rest = PQgetResult(db)))
+        PQclear(rest);
+}
+
+/* The last result of what was sent. NULL: the server does not answer; then the connection is cut, so that
+ * nobody waits for it again. */
+static PGresult *wait_for_result(PGconn *db)
+{
+    const uint64_t deadline_ms = clock_now_ms() + ANSWER_MS;
+    PGresult *last = NULL, *next;
+    for (;;) {
+        while (PQisBusy(db)) {
+            if (!wait_for_socket(db, PGRES_POLLING_READING, deadline_ms)) {
+                PQclear(last);
+                cut(db);
+                return NULL;
+            }
+            if (!PQconsumeInput(db))
+                break; /* PQgetResult() says why */
+        }
+        if (!(next = PQgetResult(db)))
+            return last;
+        PQclear(last);
+        last = next;
+    }
+}
+
+static PGresult *run(PGconn *db, const char *sql)
+{
+    return PQsendQuery(db, sql) ? wait_for_result(db) : NULL;
+}
+
 PGresult *pg_blocking_ask(PGconn *db, bool keep, const char *sql, int count, const char *const values[])
 {
-    PQclear(PQexec(db, begin_sql));
-    PGresult *result = PQexecParams(db, sql, count, NULL, values, NULL, NULL, 0);
-    PGresult *end = PQexec(db, keep ? "commit" : "rollback");
+    PGresult *begun = run(db, begin_sql);
+    if (!begun)
+        return NULL;
+    PQclear(begun);
+    PGresult *result =
+        PQsendQueryParams(db, sql, count, NULL, values, NULL, NULL, 0) ? wait_for_result(db) : NULL;
+    PGresult *end = run(db, keep ? "commit" : "rollback");
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQresultStatus(end) != PGRES_COMMAND_OK) {
         PQclear(result);
         return end;
@@ -74,6 +117,8 @@ const char *pg_blocking_explain(PGconn *db, const PGresult *result, char why[LIN
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    link_one_line("", message ? message : PQerrorMessage(db), why);
+    if (!message)
+        message = result ? PQerrorMessage(db) : "the database does not answer";
+    link_one_line("", message, why);
     return link_error_code(state ? state : "");
 }

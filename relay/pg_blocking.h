@@ -9,9 +9,10 @@
 PGconn *pg_blocking_connect(const char *database_url, const char *name, const char **code,
                             char why[LINK_WHY_SIZE]);
 
-/* The statement as a transaction of its own, given up after 10 s; what is set for it ends with it, since
+/* The statement as a transaction of its own; what is set for it ends with it, since
  * through a pooler it would stay behind in somebody else's connection. keep: commit, otherwise it is rolled
- * back. values are text, count of them. The caller clears the result. */
+ * back. values are text, count of them. The caller clears the result. NULL: nothing has come for 12 s (the
+ * server itself gives up after 10 s), or the connection was cut then. */
 PGresult *pg_blocking_ask(PGconn *db, bool keep, const char *sql, int count, const char *const values[]);
 
 /* What is wrong with a result, or with the connection, and the name for it. */
