@@ -2,6 +2,7 @@
 #include "trace.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,7 +66,7 @@ void trace_take(struct relay *relay, const struct change *message, struct text b
         return;
     json_t *user = json_loadb(body.bytes, body.size, JSON_DECODE_ANY, NULL);
     if (json_is_string(user)) {
-        sessions_flush(&relay->sessions); /* what was handed on in this turn is not yet written */
+        sessions_flush(&relay->sessions, INT_MAX); /* what was handed on in this turn is not yet written */
         char *answer = describe(relay, (struct text){json_string_value(user), json_string_length(user)});
         desk_submit(relay->desk,
                     &(struct desk_query){.statement = DESK_TRACE, .values = {trace, answer}, .once = true});
