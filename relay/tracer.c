@@ -37,12 +37,19 @@ enum notification_column {
     N_COMMITTED
 };
 
+/* Backends of relays. */
+struct processes {
+    int pids[PROCESSES_MAX];
+    int count;
+};
+
 struct tracer {
     struct report report;
     PGconn *db;
     char *user;  /* owned; NULL: not known yet */
     bool failed; /* a statement has: nothing more can be asked */
-    int answers, tabs, held_up;
+    struct processes awaited, answered;
+    int tabs, held_up;
 };
 
 /* NULL: it failed, which has been said. */
@@ -219,42 +226,53 @@ static void tell_process(struct tracer *tracer, const char *address, json_t *ans
         tell_session(tracer, json_array_get(sessions, i));
 }
 
-/* A row of herald.messages. Returns the backend that it came from; 0: it is no answer. */
-static int tell_answer(struct tracer *tracer, const char *body)
+static bool has(const struct processes *processes, int pid)
+{
+    for (int i = 0; i < processes->count; i++)
+        if (processes->pids[i] == pid)
+            return true;
+    return false;
+}
+
+static void add(struct processes *processes, int pid)
+{
+    if (processes->count < PROCESSES_MAX)
+        processes->pids[processes->count++] = pid;
+}
+
+static void strike(struct processes *processes, int pid)
+{
+    for (int i = 0; i < processes->count; i++)
+        if (processes->pids[i] == pid)
+            processes->pids[i--] = processes->pids[--processes->count];
+}
+
+/* A row of herald.messages; each process answers once. */
+static void tell_answer(struct tracer *tracer, const char *body)
 {
     int backend = 0;
     const char *address = "";
     json_t *answer = NULL, *document = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
-    if (document && json_unpack(document, "{s:i, s:s, s:o}", "backend", &backend, "address", &address,
-                                "answer", &answer) == 0)
+    if (document &&
+        json_unpack(document, "{s:i, s:s, s:o}", "backend", &backend, "address", &address, "answer",
+                    &answer) == 0 &&
+        !has(&tracer->answered, backend)) {
+        add(&tracer->answered, backend);
+        strike(&tracer->awaited, backend);
         tell_process(tracer, address, answer);
+    }
     json_decref(document);
-    return backend;
-}
-
-/* Backends of this database's relays whose answer is awaited. */
-struct awaited {
-    int pids[PROCESSES_MAX];
-    int count;
-};
-
-static void strike(struct awaited *awaited, int pid)
-{
-    for (int i = 0; i < awaited->count; i++)
-        if (awaited->pids[i] == pid)
-            awaited->pids[i--] = awaited->pids[--awaited->count];
 }
 
 /* False: it failed, which has been said. */
-static bool list_processes(struct tracer *tracer, struct awaited *awaited)
+static bool list_processes(struct tracer *tracer)
 {
     PGresult *rows = ask(tracer,
                          "select pid from pg_stat_activity where datname = current_database() "
                          "and application_name = 'pgherald desk' order by pid",
                          0, NULL);
-    awaited->count = 0;
-    for (int i = 0; rows && i < PQntuples(rows) && i < PROCESSES_MAX; i++)
-        awaited->pids[awaited->count++] = atoi(PQgetvalue(rows, i, 0));
+    for (int i = 0; rows && i < PQntuples(rows); i++)
+        add(&tracer->awaited, atoi(PQgetvalue(rows, i, 0)));
     PQclear(rows);
     return rows != NULL;
 }
@@ -273,57 +291,50 @@ static void pause_ms(long ms)
     nanosleep(&pause, NULL);
 }
 
-/* Tells the answers that have come since `told` of them had. False: it failed. */
-static bool take_answers(struct tracer *tracer, const char *const asked[2], int *told,
-                         struct awaited *awaited)
+/* Tells the answers that have come. All are read each time: a later one may have been written first. */
+static bool take_answers(struct tracer *tracer, const char *const asked[2])
 {
     PGresult *rows = ask(tracer,
                          "select m.body from herald.messages m where m.xid >= $1::xid8 "
                          "and m.user_id = '(answer ' || $2 || ')' order by m.id",
                          2, asked);
-    for (; rows && *told < PQntuples(rows); (*told)++) {
-        int backend = tell_answer(tracer, PQgetvalue(rows, *told, 0));
-        tracer->answers += backend != 0;
-        strike(awaited, backend);
-    }
+    for (int i = 0; rows && i < PQntuples(rows); i++)
+        tell_answer(tracer, PQgetvalue(rows, i, 0));
     PQclear(rows);
     return rows != NULL;
 }
 
-static void wait_for_answers(struct tracer *tracer, const char *const asked[2], int wait_s,
-                             struct awaited *awaited)
+static void wait_for_answers(struct tracer *tracer, const char *const asked[2], int wait_s)
 {
     const uint64_t deadline_ms = clock_now_ms() + (uint64_t)wait_s * 1000;
-    int told = 0;
-    while (take_answers(tracer, asked, &told, awaited) && clock_now_ms() < deadline_ms) {
-        if (tracer->answers && !awaited->count)
+    while (take_answers(tracer, asked) && clock_now_ms() < deadline_ms) {
+        if (tracer->answered.count && !tracer->awaited.count)
             return;
         pause_ms(LOOK_MS);
     }
 }
 
-static void conclude(struct tracer *tracer, const struct awaited *awaited, int wait_s)
+static void conclude(struct tracer *tracer, int wait_s)
 {
+    const int answers = tracer->answered.count;
     tracer->report.subject = "relays";
-    for (int i = 0; i < awaited->count; i++)
+    for (int i = 0; i < tracer->awaited.count; i++)
         report_warn(&tracer->report, "relay_silent", "the one with backend %d gave no answer within %d s",
-                    awaited->pids[i], wait_s);
-    if (!tracer->answers && !awaited->count)
+                    tracer->awaited.pids[i], wait_s);
+    if (!answers && !tracer->awaited.count)
         report_fail(&tracer->report, "no_relay", "none is connected to this database");
-    else if (tracer->answers && !tracer->tabs)
-        report_warn(&tracer->report, "no_tab", "%d answered, and the user has no tab at any",
-                    tracer->answers);
-    else if (tracer->answers)
-        report_ok(&tracer->report, "%d answered; tabs of the user: %d, of them held up: %d", tracer->answers,
+    else if (answers && !tracer->tabs)
+        report_warn(&tracer->report, "no_tab", "%d answered, and the user has no tab at any", answers);
+    else if (answers)
+        report_ok(&tracer->report, "%d answered; tabs of the user: %d, of them held up: %d", answers,
                   tracer->tabs, tracer->held_up);
 }
 
 static void trace_relays(struct tracer *tracer, int wait_s)
 {
-    struct awaited awaited;
     char trace[UUID_TEXT_SIZE];
     tracer->report.subject = "relays";
-    if (!list_processes(tracer, &awaited))
+    if (!list_processes(tracer))
         return;
     new_trace(trace);
     const char *const question[] = {trace, tracer->user};
@@ -331,9 +342,9 @@ static void trace_relays(struct tracer *tracer, int wait_s)
     if (!rows)
         return;
     const char *const asked[] = {PQgetvalue(rows, 0, 0), trace};
-    wait_for_answers(tracer, asked, wait_s, &awaited);
+    wait_for_answers(tracer, asked, wait_s);
     PQclear(rows);
-    conclude(tracer, &awaited, wait_s);
+    conclude(tracer, wait_s);
 }
 
 bool tracer_run(const struct config *config, const struct tracer_request *request, FILE *out)
