@@ -11,9 +11,9 @@ static const char *missing(enum doctor_need has)
 static void run_all(struct doctor *doctor, const struct doctor_check *checks)
 {
     for (const struct doctor_check *check = checks; check->name; check++) {
-        doctor->report.subject = check->name;
+        doctor->findings.subject = check->name;
         if (doctor->has < check->need)
-            report_skip(&doctor->report, missing(doctor->has));
+            findings_skip(&doctor->findings, missing(doctor->has));
         else
             check->run(doctor);
     }
@@ -21,11 +21,11 @@ static void run_all(struct doctor *doctor, const struct doctor_check *checks)
 
 bool doctor_run(const struct config *config, FILE *out)
 {
-    struct doctor doctor = {.report = {.out = out}, .config = config};
+    struct doctor doctor = {.findings = {.out = out}, .config = config};
     run_all(&doctor, doctor_local_checks);
     run_all(&doctor, doctor_database_checks);
     run_all(&doctor, doctor_feed_checks);
     PQfinish(doctor.db);
-    report_sums(&doctor.report);
-    return doctor.report.failed == 0;
+    findings_sums(&doctor.findings);
+    return doctor.findings.failed == 0;
 }

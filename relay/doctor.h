@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "config.h"
-#include "report.h"
+#include "findings.h"
 
 /* What a check stands on; each level has the ones before it. */
 enum doctor_need {
@@ -21,7 +21,7 @@ enum doctor_need {
 };
 
 struct doctor {
-    struct report report;
+    struct findings findings;
     const struct config *config;
     PGconn *db;           /* NULL: not connected */
     enum doctor_need has; /* raised by checks that pass */

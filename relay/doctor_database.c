@@ -24,7 +24,7 @@ static PGresult *ask(struct doctor *doctor, const char *sql, int count, const ch
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
         return result;
     const char *code = pg_blocking_explain(doctor->db, result, why);
-    report_fail(&doctor->report, code, "%s", why);
+    findings_fail(&doctor->findings, code, "%s", why);
     PQclear(result);
     return NULL;
 }
@@ -39,16 +39,16 @@ static void check_connection(struct doctor *doctor)
     char why[LINK_WHY_SIZE];
     const char *code;
     if (!link_check_url(doctor->config->database_url, why)) {
-        report_fail(&doctor->report, "bad_configuration", "HERALD_DATABASE_URL: %s", why);
+        findings_fail(&doctor->findings, "bad_configuration", "HERALD_DATABASE_URL: %s", why);
         return;
     }
     doctor->db = pg_blocking_connect(doctor->config->database_url, "pgherald doctor", &code, why);
     if (!doctor->db) {
-        report_fail(&doctor->report, code, "%s", why);
+        findings_fail(&doctor->findings, code, "%s", why);
         return;
     }
     doctor->has = DOCTOR_NEEDS_SERVER;
-    report_ok(&doctor->report, "database %s at %s, as %s", PQdb(doctor->db), PQhost(doctor->db),
+    findings_ok(&doctor->findings, "database %s at %s, as %s", PQdb(doctor->db), PQhost(doctor->db),
               PQuser(doctor->db));
 }
 
@@ -56,9 +56,9 @@ static void check_version(struct doctor *doctor)
 {
     const char *version = PQparameterStatus(doctor->db, "server_version");
     if (PQserverVersion(doctor->db) < OLDEST_SERVER)
-        report_fail(&doctor->report, "server_too_old", "the server is PostgreSQL %s", version);
+        findings_fail(&doctor->findings, "server_too_old", "the server is PostgreSQL %s", version);
     else
-        report_ok(&doctor->report, "PostgreSQL %s, pgherald " PGHERALD_VERSION, version);
+        findings_ok(&doctor->findings, "PostgreSQL %s, pgherald " PGHERALD_VERSION, version);
 }
 
 /* A session in recovery cannot write; nor can one whose role or database says so. */
@@ -69,13 +69,13 @@ static void check_primary(struct doctor *doctor)
     if (!row)
         return;
     if (is_true(row, 0)) {
-        report_fail(&doctor->report, "not_primary", "the server is a standby");
+        findings_fail(&doctor->findings, "not_primary", "the server is a standby");
     } else if (is_true(row, 1)) {
-        report_fail(&doctor->report, "not_primary",
+        findings_fail(&doctor->findings, "not_primary",
                     "transactions are read-only here (default_transaction_read_only)");
     } else {
         doctor->has = DOCTOR_NEEDS_PRIMARY;
-        report_ok(&doctor->report, "it takes writes");
+        findings_ok(&doctor->findings, "it takes writes");
     }
     PQclear(row);
 }
@@ -94,12 +94,12 @@ static void check_pooler(struct doctor *doctor)
     int backend = atoi(PQgetvalue(row, 0, 0));
     PQclear(row);
     if (backend == PQbackendPID(doctor->db)) {
-        report_ok(&doctor->report, "none: a direct connection");
+        findings_ok(&doctor->findings, "none: a direct connection");
         return;
     }
     PGconn *other = pg_blocking_connect(doctor->config->database_url, "pgherald doctor", &code, why);
     if (!other) {
-        report_fail(&doctor->report, code, "a second connection through the pooler: %s", why);
+        findings_fail(&doctor->findings, code, "a second connection through the pooler: %s", why);
         return;
     }
     PGresult *same = pg_blocking_ask(other, false, sql, 0, NULL);
@@ -107,9 +107,9 @@ static void check_pooler(struct doctor *doctor)
     PQclear(same);
     PQfinish(other);
     if (doctor->pooled)
-        report_fail(&doctor->report, "transaction_pooler", "two connections share a backend");
+        findings_fail(&doctor->findings, "transaction_pooler", "two connections share a backend");
     else
-        report_ok(&doctor->report,
+        findings_ok(&doctor->findings,
                   "there is one, whose sessions keep their backend as far as two connections tell");
 }
 
@@ -121,7 +121,7 @@ static void check_migrations(struct doctor *doctor)
     bool present = is_true(row, 0);
     PQclear(row);
     if (!present) {
-        report_fail(&doctor->report, "schema_missing", "database %s has no schema herald", PQdb(doctor->db));
+        findings_fail(&doctor->findings, "schema_missing", "database %s has no schema herald", PQdb(doctor->db));
         return;
     }
     row = ask(doctor, "select coalesce(herald.relay_schema_version(), 0)", 0, NULL);
@@ -130,12 +130,12 @@ static void check_migrations(struct doctor *doctor)
     int version = atoi(PQgetvalue(row, 0, 0));
     PQclear(row);
     if (version < migrate_newest_id()) {
-        report_fail(&doctor->report, "schema_old", "the schema has migration %d, this program needs %d",
+        findings_fail(&doctor->findings, "schema_old", "the schema has migration %d, this program needs %d",
                     version, migrate_newest_id());
         return;
     }
     doctor->has = DOCTOR_NEEDS_SCHEMA;
-    report_ok(&doctor->report, "%d%s", version,
+    findings_ok(&doctor->findings, "%d%s", version,
               version > migrate_newest_id() ? ", newer than this program" : "");
 }
 
@@ -158,13 +158,13 @@ static void check_privileges(struct doctor *doctor)
     if (!row)
         return;
     if (!PQgetisnull(row, 0, 0))
-        report_fail(&doctor->report, "privileges_missing", "role %s may not use %.300s", PQuser(doctor->db),
+        findings_fail(&doctor->findings, "privileges_missing", "role %s may not use %.300s", PQuser(doctor->db),
                     PQgetvalue(row, 0, 0));
     else if (is_true(row, 1) || is_true(row, 2))
-        report_warn(&doctor->report, "role_too_mighty", "role %s is %s", PQuser(doctor->db),
+        findings_warn(&doctor->findings, "role_too_mighty", "role %s is %s", PQuser(doctor->db),
                     is_true(row, 1) ? "a superuser" : "allowed to change tables");
     else
-        report_ok(&doctor->report, "role %s may do what a relay does, and no more", PQuser(doctor->db));
+        findings_ok(&doctor->findings, "role %s may do what a relay does, and no more", PQuser(doctor->db));
     PQclear(row);
 }
 
@@ -179,7 +179,7 @@ static void check_rows(struct doctor *doctor)
     if (state && strcmp(state, "55000") == 0) /* which it raises itself; a standby was found before */
         code = "foreign_rows";
     if (!good)
-        report_fail(&doctor->report, code, "%s", why);
+        findings_fail(&doctor->findings, code, "%s", why);
     PQclear(row);
     if (!good)
         return;
@@ -192,10 +192,10 @@ static void check_rows(struct doctor *doctor)
     if (!row)
         return;
     if (is_true(row, 0))
-        report_fail(&doctor->report, "future_rows",
+        findings_fail(&doctor->findings, "future_rows",
                     "rows have transaction ids that this cluster has not reached");
     else
-        report_ok(&doctor->report, "they belong to this cluster");
+        findings_ok(&doctor->findings, "they belong to this cluster");
     PQclear(row);
 }
 
@@ -217,10 +217,10 @@ static void check_triggers(struct doctor *doctor)
     if (!row)
         return;
     if (!PQgetisnull(row, 0, 0))
-        report_fail(&doctor->report, "trigger_off", "not there, or not enabled always: %.300s",
+        findings_fail(&doctor->findings, "trigger_off", "not there, or not enabled always: %.300s",
                     PQgetvalue(row, 0, 0));
     else
-        report_ok(&doctor->report, "all there, and enabled");
+        findings_ok(&doctor->findings, "all there, and enabled");
     PQclear(row);
 }
 
@@ -232,12 +232,12 @@ static void check_users(struct doctor *doctor)
         pg_blocking_ask(doctor->db, false, "select herald.resolve_user('{\"sub\":\"(nobody)\"}')", 0, NULL);
     if (PQresultStatus(row) != PGRES_TUPLES_OK) {
         pg_blocking_explain(doctor->db, row, why);
-        report_fail(&doctor->report, "resolve_user_fails", "herald.resolve_user: %s", why);
+        findings_fail(&doctor->findings, "resolve_user_fails", "herald.resolve_user: %s", why);
     } else if (!PQgetisnull(row, 0, 0)) {
-        report_fail(&doctor->report, "resolve_user_lets_in",
+        findings_fail(&doctor->findings, "resolve_user_lets_in",
                     "herald.resolve_user finds a user for a name that none has");
     } else {
-        report_ok(&doctor->report, "herald.resolve_user answers");
+        findings_ok(&doctor->findings, "herald.resolve_user answers");
     }
     PQclear(row);
 }
@@ -260,13 +260,13 @@ static void check_clock(struct doctor *doctor)
     PQclear(row);
     const char *way = ahead_ms < 0 ? "behind" : "ahead of";
     if (apart_ms >= CLOCK_FAIL_MS)
-        report_fail(&doctor->report, "clocks_apart", "the server's clock is %" PRId64 " s %s this machine's",
+        findings_fail(&doctor->findings, "clocks_apart", "the server's clock is %" PRId64 " s %s this machine's",
                     apart_ms / 1000, way);
     else if (apart_ms >= CLOCK_WARN_MS)
-        report_warn(&doctor->report, "clocks_apart", "the server's clock is %" PRId64 " ms %s this machine's",
+        findings_warn(&doctor->findings, "clocks_apart", "the server's clock is %" PRId64 " ms %s this machine's",
                     apart_ms, way);
     else
-        report_ok(&doctor->report, "the server's and this machine's agree");
+        findings_ok(&doctor->findings, "the server's and this machine's agree");
 }
 
 static void check_queue(struct doctor *doctor)
@@ -277,10 +277,10 @@ static void check_queue(struct doctor *doctor)
     int percent = atoi(PQgetvalue(row, 0, 0));
     PQclear(row);
     if (percent >= 50)
-        report_fail(&doctor->report, "notify_queue_filling",
+        findings_fail(&doctor->findings, "notify_queue_filling",
                     "%d %% of PostgreSQL's notification queue is used", percent);
     else
-        report_ok(&doctor->report, "%d %% of PostgreSQL's notification queue is used", percent);
+        findings_ok(&doctor->findings, "%d %% of PostgreSQL's notification queue is used", percent);
 }
 
 /* Those that this role, this database and the server may still have. */
@@ -304,10 +304,10 @@ static void check_connections(struct doctor *doctor)
     int left = atoi(PQgetvalue(row, 0, 0)), wanted = 2 + doctor->config->workers;
     const char *relays = PQgetvalue(row, 0, 1);
     if (left < wanted)
-        report_warn(&doctor->report, "too_many_connections",
+        findings_warn(&doctor->findings, "too_many_connections",
                     "%d are left, and a relay of %d workers takes %d", left, doctor->config->workers, wanted);
     else
-        report_ok(&doctor->report, "%d are left; a relay takes %d. Relays connected now: %s", left, wanted,
+        findings_ok(&doctor->findings, "%d are left; a relay takes %d. Relays connected now: %s", left, wanted,
                   relays);
     PQclear(row);
 }

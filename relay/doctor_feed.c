@@ -38,9 +38,9 @@ static void take_state(void *owner, bool live, const char *why)
     if (trial->over)
         return;
     if (live)
-        report_ok(&trial->doctor->report, "a NOTIFY was heard, and the feed answers");
+        findings_ok(&trial->doctor->findings, "a NOTIFY was heard, and the feed answers");
     else
-        report_fail(&trial->doctor->report, "feed_fails", "%s", why);
+        findings_fail(&trial->doctor->findings, "feed_fails", "%s", why);
     finish(trial);
 }
 
@@ -48,7 +48,7 @@ static void on_fatal(void *owner, const char *why)
 {
     struct trial *trial = owner;
     if (!trial->over)
-        report_fail(&trial->doctor->report, "transaction_pooler", "%s", why);
+        findings_fail(&trial->doctor->findings, "transaction_pooler", "%s", why);
     finish(trial);
 }
 
@@ -56,7 +56,7 @@ static void on_deadline(uv_timer_t *timer)
 {
     struct trial *trial = timer->data;
     if (!trial->over)
-        report_fail(&trial->doctor->report, "feed_fails", "the feed was not live within %d s",
+        findings_fail(&trial->doctor->findings, "feed_fails", "the feed was not live within %d s",
                     PATIENCE_MS / 1000);
     finish(trial);
 }
@@ -67,7 +67,7 @@ static void check_feed(struct doctor *doctor)
     struct config config = *doctor->config;
     struct change_sink sink = {take_change, take_window, take_window, take_state, &trial};
     if (doctor->pooled) { /* what the feed sets would stay behind in other people's connections */
-        report_fail(&doctor->report, "transaction_pooler", "not tried: through it nothing would be heard");
+        findings_fail(&doctor->findings, "transaction_pooler", "not tried: through it nothing would be heard");
         return;
     }
     config.feed = FEED_POLL;

@@ -10,9 +10,9 @@ static void check_configuration(struct doctor *doctor)
     const struct config *config = doctor->config;
     struct config_error error;
     if (!config_check_serve(config, &error))
-        report_fail(&doctor->report, "bad_configuration", "%s", error.message);
+        findings_fail(&doctor->findings, "bad_configuration", "%s", error.message);
     else
-        report_ok(&doctor->report, "from %s%s", config->file ? config->file : "the environment",
+        findings_ok(&doctor->findings, "from %s%s", config->file ? config->file : "the environment",
                   config->file ? " and the environment" : "");
 }
 
@@ -31,18 +31,18 @@ static void check_keys(struct doctor *doctor)
     struct jwt_keys *keys = NULL;
     char why[JWT_KEYS_ERROR_BYTES];
     if (config->auth == AUTH_MODE_DEV)
-        report_warn(&doctor->report, "development_tokens", "with HERALD_AUTH=dev anybody may be anybody");
+        findings_warn(&doctor->findings, "development_tokens", "with HERALD_AUTH=dev anybody may be anybody");
     else if (!config->jwt_key_file)
-        report_fail(&doctor->report, "bad_key",
+        findings_fail(&doctor->findings, "bad_key",
                     "HERALD_JWT_KEY_FILE is not set, so no token can be verified");
     else if (!jwt_keys_load(&keys, config->jwt_alg, config->jwt_key_file, why))
-        report_fail(&doctor->report, "bad_key", "HERALD_JWT_KEY_FILE: %s", why);
+        findings_fail(&doctor->findings, "bad_key", "HERALD_JWT_KEY_FILE: %s", why);
     else if (is_exposed(config->jwt_key_file, keys))
-        report_warn(&doctor->report, "key_exposed",
+        findings_warn(&doctor->findings, "key_exposed",
                     "everybody on this machine may read the secret in %s, and sign tokens",
                     config->jwt_key_file);
     else
-        report_ok(&doctor->report, "%zu in %s", jwt_keys_count(keys), config->jwt_key_file);
+        findings_ok(&doctor->findings, "%zu in %s", jwt_keys_count(keys), config->jwt_key_file);
     jwt_keys_free(keys);
 }
 

@@ -11,7 +11,7 @@
 #include "clock.h"
 #include "memory.h"
 #include "pg_blocking.h"
-#include "report.h"
+#include "findings.h"
 #include "uuid.h"
 
 enum { LOOK_MS = 50, NEWEST = 10, PROCESSES_MAX = 4096 };
@@ -44,7 +44,7 @@ struct processes {
 };
 
 struct tracer {
-    struct report report;
+    struct findings findings;
     PGconn *db;
     char *user;  /* owned; NULL: not known yet */
     bool failed; /* a statement has: nothing more can be asked */
@@ -61,7 +61,7 @@ static PGresult *ask_keeping(struct tracer *tracer, bool keep, const char *sql, 
     if (PQresultStatus(result) == PGRES_TUPLES_OK)
         return result;
     const char *code = pg_blocking_explain(tracer->db, result, why);
-    report_fail(&tracer->report, code, "%s", why);
+    findings_fail(&tracer->findings, code, "%s", why);
     tracer->failed = true;
     PQclear(result);
     return NULL;
@@ -79,11 +79,11 @@ static void tell_notification(struct tracer *tracer, const PGresult *rows, int r
     const char *read = PQgetvalue(rows, row, N_READ), *expires = PQgetvalue(rows, row, N_EXPIRES);
     const char *committed = PQgetvalue(rows, row, N_COMMITTED);
     if (PQgetvalue(rows, row, N_EXPIRED)[0] == 't') {
-        report_warn(&tracer->report, "notification_expired", "%s expired at %s", PQgetvalue(rows, row, N_ID),
+        findings_warn(&tracer->findings, "notification_expired", "%s expired at %s", PQgetvalue(rows, row, N_ID),
                     expires);
         return;
     }
-    report_ok(&tracer->report,
+    findings_ok(&tracer->findings,
               "%s: version %s, created %s, %s%s, last written by transaction %s, committed%s%s%s%s",
               PQgetvalue(rows, row, N_ID), PQgetvalue(rows, row, N_VERSION), PQgetvalue(rows, row, N_CREATED),
               *read ? "read " : "unread", read, PQgetvalue(rows, row, N_XID), *committed ? " " : "",
@@ -102,8 +102,8 @@ static void tell_unknown(struct tracer *tracer, const char *id)
     if (!rows)
         return;
     bool open = strcmp(PQgetvalue(rows, 0, 0), "0") != 0;
-    report_fail(
-        &tracer->report, "notification_unknown",
+    findings_fail(
+        &tracer->findings, "notification_unknown",
         "%s is in no row that is committed; transactions that have written the table and are open: %s%s%s%s",
         id, PQgetvalue(rows, 0, 0), open ? " (backends " : "", PQgetvalue(rows, 0, 1), open ? ")" : "");
     PQclear(rows);
@@ -122,7 +122,7 @@ static bool find_tombstone(struct tracer *tracer, const char *id)
     bool found = PQntuples(rows) == 1;
     if (found) {
         tracer->user = memory_copy_text(PQgetvalue(rows, 0, 0));
-        report_warn(&tracer->report, "notification_deleted",
+        findings_warn(&tracer->findings, "notification_deleted",
                     "%s of user %s was deleted at %s, by transaction %s", id, tracer->user,
                     PQgetvalue(rows, 0, 1), PQgetvalue(rows, 0, 2));
     }
@@ -160,26 +160,26 @@ static void trace_inbox(struct tracer *tracer, const char *user)
     for (int row = 0; rows && row < PQntuples(rows); row++)
         tell_notification(tracer, rows, row);
     if (rows && PQntuples(rows) == 0)
-        report_warn(&tracer->report, "no_notifications", "the user has none that is committed");
+        findings_warn(&tracer->findings, "no_notifications", "the user has none that is committed");
     PQclear(rows);
 }
 
 static void trace_user(struct tracer *tracer)
 {
     const char *const values[] = {tracer->user};
-    tracer->report.subject = "user";
+    tracer->findings.subject = "user";
     PGresult *rows =
         ask(tracer, "select herald.resolve_user(jsonb_build_object('sub', $1::text))", 1, values);
     if (!rows)
         return;
     if (PQgetisnull(rows, 0, 0))
-        report_fail(&tracer->report, "unknown_user",
+        findings_fail(&tracer->findings, "unknown_user",
                     "herald.resolve_user does not find %s: such a token gets 4000", tracer->user);
     else if (strcmp(PQgetvalue(rows, 0, 0), tracer->user) != 0)
-        report_warn(&tracer->report, "other_user", "herald.resolve_user gives %s for a token of %s",
+        findings_warn(&tracer->findings, "other_user", "herald.resolve_user gives %s for a token of %s",
                     PQgetvalue(rows, 0, 0), tracer->user);
     else
-        report_ok(&tracer->report, "%s is found by herald.resolve_user", tracer->user);
+        findings_ok(&tracer->findings, "%s is found by herald.resolve_user", tracer->user);
     PQclear(rows);
 }
 
@@ -195,14 +195,14 @@ static void tell_session(struct tracer *tracer, json_t *session)
                     "waiting_bytes", &waiting_bytes, "busy", &busy, "missed_pings", &missed_pings) != 0)
         return;
     snprintf(subject, sizeof(subject), "session %" JSON_INTEGER_FORMAT, number);
-    tracer->report.subject = subject;
+    tracer->findings.subject = subject;
     if (strcmp(state, "open") == 0 && !waiting_bytes && !busy) {
-        report_ok(&tracer->report, "all of it is written to the socket%s",
+        findings_ok(&tracer->findings, "all of it is written to the socket%s",
                   missed_pings ? ", but the last PING was not answered" : "");
         return;
     }
     tracer->held_up++;
-    report_warn(&tracer->report, "session_behind", "%s, %" JSON_INTEGER_FORMAT " bytes wait for its socket%s",
+    findings_warn(&tracer->findings, "session_behind", "%s, %" JSON_INTEGER_FORMAT " bytes wait for its socket%s",
                 state, waiting_bytes, busy ? ", which is full" : "");
 }
 
@@ -217,8 +217,8 @@ static void tell_process(struct tracer *tracer, const char *address, json_t *ans
         return;
     tracer->tabs += tabs;
     snprintf(subject, sizeof(subject), "relay %d", pid);
-    tracer->report.subject = subject;
-    report_ok(&tracer->report,
+    tracer->findings.subject = subject;
+    findings_ok(&tracer->findings,
               "at %s, version %s: it has handed on what was committed; tabs of the user: %d%s%s", address,
               version, tabs, stopping ? "; it is being stopped" : "",
               live ? "" : "; its feed has stopped since");
@@ -317,23 +317,23 @@ static void wait_for_answers(struct tracer *tracer, const char *const asked[2], 
 static void conclude(struct tracer *tracer, int wait_s)
 {
     const int answers = tracer->answered.count;
-    tracer->report.subject = "relays";
+    tracer->findings.subject = "relays";
     for (int i = 0; i < tracer->awaited.count; i++)
-        report_warn(&tracer->report, "relay_silent", "the one with backend %d gave no answer within %d s",
+        findings_warn(&tracer->findings, "relay_silent", "the one with backend %d gave no answer within %d s",
                     tracer->awaited.pids[i], wait_s);
     if (!answers && !tracer->awaited.count)
-        report_fail(&tracer->report, "no_relay", "none is connected to this database");
+        findings_fail(&tracer->findings, "no_relay", "none is connected to this database");
     else if (answers && !tracer->tabs)
-        report_warn(&tracer->report, "no_tab", "%d answered, and the user has no tab at any", answers);
+        findings_warn(&tracer->findings, "no_tab", "%d answered, and the user has no tab at any", answers);
     else if (answers)
-        report_ok(&tracer->report, "%d answered; tabs of the user: %d, of them held up: %d", answers,
+        findings_ok(&tracer->findings, "%d answered; tabs of the user: %d, of them held up: %d", answers,
                   tracer->tabs, tracer->held_up);
 }
 
 static void trace_relays(struct tracer *tracer, int wait_s)
 {
     char trace[UUID_TEXT_SIZE];
-    tracer->report.subject = "relays";
+    tracer->findings.subject = "relays";
     if (!list_processes(tracer))
         return;
     new_trace(trace);
@@ -349,15 +349,15 @@ static void trace_relays(struct tracer *tracer, int wait_s)
 
 bool tracer_run(const struct config *config, const struct tracer_request *request, FILE *out)
 {
-    struct tracer tracer = {.report = {.out = out, .subject = "connection"}};
+    struct tracer tracer = {.findings = {.out = out, .subject = "connection"}};
     char why[LINK_WHY_SIZE];
     const char *code;
     tracer.db = pg_blocking_connect(config->database_url, "pgherald trace", &code, why);
     if (!tracer.db) {
-        report_fail(&tracer.report, code, "%s", why);
+        findings_fail(&tracer.findings, code, "%s", why);
         return false;
     }
-    tracer.report.subject = "notification";
+    tracer.findings.subject = "notification";
     if (request->notification)
         trace_notification(&tracer, request->notification);
     else
@@ -368,5 +368,5 @@ bool tracer_run(const struct config *config, const struct tracer_request *reques
         trace_relays(&tracer, request->wait_s);
     PQfinish(tracer.db);
     free(tracer.user);
-    return tracer.report.failed == 0;
+    return tracer.findings.failed == 0;
 }
