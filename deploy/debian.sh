@@ -50,7 +50,7 @@ no_start=/usr/sbin/policy-rc.d
 install_begin() {
   new_services=()
   local service
-  for service in postgresql pgbouncer nginx haproxy; do
+  for service in postgresql pgbouncer nginx haproxy prometheus; do
     [ -e "/etc/init.d/$service" ] || new_services+=("$service")
   done
   own_folders=$([ -d "${no_cluster%/*}" ] || echo yes)
@@ -87,7 +87,7 @@ install() (
   trap 'rm -f "$log"' EXIT
   trap 'exit 1' INT TERM HUP
   case " $* " in
-    *" postgresql "* | *" pgbouncer "* | *" nginx "* | *" haproxy "*)
+    *" postgresql "* | *" pgbouncer "* | *" nginx "* | *" haproxy "* | *" prometheus "*)
       trap 'install_end; rm -f "$log"' EXIT
       install_begin
       ;;

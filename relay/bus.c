@@ -20,12 +20,18 @@ struct bus_head {
     uint8_t change_kind; /* enum change_kind */
     uint8_t live;
     uint8_t reserved;
+    uint32_t frame_type; /* enum frame_type; 0 without a frame, as the next */
+    int64_t since_us;    /* frame.since_us: all processes of a machine have one monotonic clock */
 };
+
+_Static_assert(sizeof(struct bus_head) == 48, "nothing of it is padding, which would be sent uninitialised");
 
 static void put(struct bus_buffer *out, struct bus_head head, struct text text, const struct frame *frame)
 {
     head.text_size = (uint32_t)text.size;
     head.frame_size = frame ? frame->size : 0;
+    head.frame_type = frame ? frame->type : 0;
+    head.since_us = frame ? frame->since_us : 0;
     head.size = (uint32_t)(sizeof(head) + head.text_size + head.frame_size);
     if (out->size + head.size > out->room) {
         out->room = (out->size + head.size) * 2;
@@ -71,6 +77,10 @@ static void take_change(const struct bus_head *head, const uint8_t *body, const 
                             .id = head->id,
                             .version = head->version};
     struct frame *frame = head->frame_size ? frame_from_wire(body + head->text_size, head->frame_size) : NULL;
+    if (frame) {
+        frame->type = (uint8_t)head->frame_type;
+        frame->since_us = head->since_us;
+    }
     sink->change(sink->rest.owner, &change, frame);
     frame_drop(frame);
 }
@@ -95,7 +105,7 @@ static bool is_change(const struct bus_head *head)
 static bool is_whole(const struct bus_head *head)
 {
     uint64_t size = sizeof(*head) + (uint64_t)head->text_size + head->frame_size;
-    if (head->size != size || size > BUS_QUEUE_MAX_BYTES)
+    if (head->size != size || size > BUS_QUEUE_MAX_BYTES || head->frame_type >= FRAME_TYPES)
         return false;
     return head->kind == BUS_CHANGE ? is_change(head) : head->kind <= BUS_STATE && head->frame_size == 0;
 }
@@ -135,6 +145,8 @@ struct bus_reader {
     void *owner;
     struct bus_buffer in;
     bool has_ended;
+    struct report report; /* on its way back */
+    size_t unsent;        /* bytes of it */
 };
 
 enum { READ_BYTES = 65536 };
@@ -216,10 +228,18 @@ void bus_reader_pause(struct bus_reader *reader, bool paused)
         uv_read_start((uv_stream_t *)&reader->pipe, give_room, on_read);
 }
 
-void bus_reader_beat(struct bus_reader *reader)
+/* A supervisor that does not read for long gets the rest of an old one first. */
+void bus_reader_report(struct bus_reader *reader, const struct report *report)
 {
-    uv_buf_t beat = uv_buf_init("", 1);
-    uv_try_write((uv_stream_t *)&reader->pipe, &beat, 1); /* a supervisor that does not read gets another one */
+    if (!reader->unsent) {
+        reader->report = *report;
+        reader->unsent = sizeof(*report);
+    }
+    char *end = (char *)(&reader->report + 1);
+    uv_buf_t rest = uv_buf_init(end - reader->unsent, (unsigned)reader->unsent);
+    int written = uv_try_write((uv_stream_t *)&reader->pipe, &rest, 1);
+    if (written > 0)
+        reader->unsent -= (size_t)written;
 }
 
 void bus_reader_close(struct bus_reader *reader)

@@ -1,6 +1,6 @@
 /* The bus carries the supervisor's feed to its workers: each change once, with its
  * ready frame, over a socket pair. The writing end is a sink; the reading end gives
- * everything to its process's router, and sends back a beat a second. */
+ * everything to its process's router, and sends back a report a second. */
 #ifndef PGHERALD_BUS_H
 #define PGHERALD_BUS_H
 
@@ -8,6 +8,7 @@
 
 #include "change.h"
 #include "relay.h"
+#include "report.h"
 
 enum { BUS_QUEUE_MAX_BYTES = 64 * 1024 * 1024 /* a worker that lets more pile up is ended */ };
 
@@ -42,8 +43,8 @@ struct bus_reader;
 /* ended: the writing end is gone, or what it wrote was broken. */
 struct bus_reader *bus_reader_new(uv_loop_t *loop, int fd, struct relay *relay, void (*ended)(void *owner),
                                   void *owner);
-/* Tells the writing end that this process's loop goes round. */
-void bus_reader_beat(struct bus_reader *reader);
+/* Tells the writing end how this process stands, and that its loop goes round. */
+void bus_reader_report(struct bus_reader *reader, const struct report *report);
 void bus_reader_pause(struct bus_reader *reader, bool paused);
 void bus_reader_close(struct bus_reader *reader); /* the loop must run once more before bus_reader_free() */
 void bus_reader_free(struct bus_reader *reader);

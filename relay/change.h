@@ -3,6 +3,7 @@
 #define PGHERALD_CHANGE_H
 
 #include "frame.h"
+#include "latency.h"
 #include "uuid.h"
 
 enum change_kind {
@@ -21,6 +22,7 @@ struct change {
     int version;             /* n, u; 0 otherwise */
     struct text body;        /* n, u: the notification's JSON; m: the message's */
     const char *cursor;      /* goes into the frame */
+    const struct look_times *times; /* of the look that found it; NULL: not known */
 };
 
 /* Who takes the feed's changes: the router of this process, or the bus to the workers. */

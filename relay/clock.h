@@ -6,6 +6,8 @@
 
 /* Monotonic milliseconds from an arbitrary start: for every timer and interval. */
 uint64_t clock_now_ms(void);
+/* The same in microseconds, for what is measured. */
+int64_t clock_now_us(void);
 
 /* Unix time: only for what leaves the program (log lines, token expiry). */
 int64_t clock_wall_s(void);

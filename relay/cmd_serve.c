@@ -99,27 +99,39 @@ static void set_file_limit(const struct config *config)
 static int serve_as_worker(struct config *config, struct jwt_keys **keys, int number)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* a worker does not outlive its supervisor */
-    return worker_run(config, keys, (struct worker_place){number, SUPERVISOR_LISTEN_FD, SUPERVISOR_BUS_FD});
+    return worker_run(config, keys, (struct worker_place){number, SUPERVISOR_LISTEN_FD, SUPERVISOR_BUS_FD, -1});
+}
+
+static void remove_socket(const struct listen_address *address)
+{
+    if (address->is_unix)
+        unlink(address->host);
 }
 
 static int serve_all(struct config *config, struct jwt_keys **keys)
 {
-    int sockets[SUPERVISOR_WORKERS_MAX];
+    int sockets[SUPERVISOR_WORKERS_MAX], admin_socket = -1;
     char error[LISTENER_ERROR_SIZE];
     const char *unused;
-    struct listen_address address;
+    struct listen_address address, admin = {.is_unix = false};
     if (!listen_address_parse(config->listen, &address, &unused)) /* config_load() has checked it */
         return CONFIG_EXIT_STATUS;
     if (!listener_open(&address, sockets, config->workers, error)) {
         log_error("cannot_listen", LOG_STR("why", error));
         return EXIT_FAILURE;
     }
+    if (config->admin_listen && (!listen_address_parse(config->admin_listen, &admin, &unused) ||
+                                 !listener_open(&admin, &admin_socket, 1, error))) {
+        log_error("cannot_listen", LOG_STR("variable", "HERALD_ADMIN_LISTEN"), LOG_STR("why", error));
+        remove_socket(&address);
+        return EXIT_FAILURE;
+    }
     log_info("serving", LOG_STR("version", PGHERALD_VERSION), LOG_STR("listen", config->listen),
              LOG_INT("workers", config->workers), LOG_STR("tls", config->tls_cert ? "yes" : "no"), LOG_STR("auth", config->auth == AUTH_MODE_DEV ? "dev" : "jwt"));
-    int status = config->workers == 1 ? worker_run(config, keys, (struct worker_place){0, sockets[0], -1})
-                                      : supervisor_run(config, sockets);
-    if (address.is_unix)
-        unlink(address.host);
+    int status = config->workers == 1 ? worker_run(config, keys, (struct worker_place){0, sockets[0], -1, admin_socket})
+                                      : supervisor_run(config, sockets, admin_socket);
+    remove_socket(&address);
+    remove_socket(&admin);
     return status;
 }
 

@@ -192,6 +192,14 @@ static const struct {
     {"mark_all_read", COMMAND_MARK_ALL_READ, read_mark_all_read},
 };
 
+const char *command_word(int type)
+{
+    for (size_t i = 0; i < sizeof(command_table) / sizeof(*command_table); i++)
+        if ((int)command_table[i].type == type)
+            return command_table[i].name;
+    return "invalid";
+}
+
 static bool read_command(const json_t *document, struct command *out, struct command_error *error)
 {
     if (!json_is_object(document))

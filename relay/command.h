@@ -29,6 +29,8 @@ enum command_type {
     COMMAND_MARK_ALL_READ,
 };
 
+enum { COMMAND_TYPES = COMMAND_MARK_ALL_READ + 1 };
+
 struct command {
     enum command_type type;
     char ref[COMMAND_REF_JSON_SIZE]; /* JSON text with its quotes; "" when there was none */
@@ -64,5 +66,7 @@ struct command_error {
  * what could be read of it. Either way command_clear() ends the command. */
 bool command_parse(const char *bytes, size_t size, struct command *out, struct command_error *error);
 void command_clear(struct command *command);
+/* For its counter; of COMMAND_TYPES: "invalid". */
+const char *command_word(int type);
 
 #endif

@@ -318,6 +318,10 @@ bool config_check_serve(const struct config *cfg, struct config_error *err)
             err, "HERALD_JWT_KEY_FILE",
             "HERALD_JWT_KEY_FILE is not set, but HERALD_AUTH=jwt needs the key that verifies tokens; to try "
             "pgherald out on this machine set HERALD_AUTH=dev");
+    if (cfg->admin_listen && strcmp(cfg->admin_listen, cfg->listen) == 0)
+        return fail(err, "HERALD_ADMIN_LISTEN",
+                    "HERALD_ADMIN_LISTEN and HERALD_LISTEN are both %s: operators and clients need a port each",
+                    cfg->listen);
     if (!cfg->tls_cert != !cfg->tls_key)
         return fail(err, cfg->tls_cert ? "HERALD_TLS_KEY" : "HERALD_TLS_CERT",
                     "%s is not set, but %s is: TLS needs both", cfg->tls_cert ? "HERALD_TLS_KEY" : "HERALD_TLS_CERT",

@@ -25,6 +25,7 @@ enum feed_mode { FEED_ADAPTIVE, FEED_NOTIFY, FEED_POLL };
 struct config {
     char *database_url; /* NULL: libpq's own defaults; a secret, see config_mask_database_url() */
     char *listen;       /* always set and well-formed, see listen_address_parse() */
+    char *admin_listen; /* the same; NULL: no admin port */
     enum auth_mode auth;
     bool allow_dev_auth;
     char *tls_cert; /* both or none */

@@ -27,6 +27,12 @@ const struct config_option config_table[] = {
      AT(listen),
      .fallback = "127.0.0.1:8000",
      .help = "Where clients connect: host:port, [address]:port for IPv6, or unix:/path."},
+    {.name = "HERALD_ADMIN_LISTEN",
+     .type = CONFIG_LISTEN,
+     AT(admin_listen),
+     .means = "off",
+     .help = "Where operators' programs find /metrics, /healthz and /readyz of the whole relay; the same forms. For "
+             "a network that clients cannot reach: it asks for no token."},
     {.name = "HERALD_TLS_CERT",
      .type = CONFIG_TEXT,
      AT(tls_cert),

@@ -77,6 +77,7 @@ static const char session_setup[] =
 struct entry {
     struct desk_query query;
     uint64_t queued_ms;
+    int64_t sent_us;
     bool sent;
     struct entry *prev, *next; /* utlist */
     char texts[];
@@ -99,6 +100,9 @@ struct desk {
         uint64_t said_ms;
         int unsaid;
     } failures[DESK_STATEMENTS];
+    int64_t turn_us; /* when this turn sends or reads */
+    uint64_t failed[DESK_STATEMENTS];
+    struct histogram answered[DESK_STATEMENTS];
     char why[LINK_WHY_SIZE];
 };
 
@@ -169,6 +173,7 @@ static bool is_trouble(const char *sqlstate)
 static void query_failed(struct desk *desk, const struct desk_query *query, const PGresult *result,
                          const char *sqlstate)
 {
+    desk->failed[query->statement]++;
     log_failure(desk, query, result, sqlstate);
     if (!is_trouble(sqlstate))
         return;
@@ -177,8 +182,16 @@ static void query_failed(struct desk *desk, const struct desk_query *query, cons
     link_explain(result, desk->why);
 }
 
+static void count_answer(struct desk *desk, const struct entry *entry)
+{
+    int64_t took_us = desk->turn_us - entry->sent_us;
+    histogram_count(&desk->answered[entry->query.statement], &histogram_times, took_us > 0 ? (uint64_t)took_us : 0);
+}
+
 static void entry_finish(struct desk *desk, struct entry *entry, const PGresult *result)
 {
+    if (result)
+        count_answer(desk, entry);
     struct answer answer = {result};
     if (desk->unsent == entry)
         desk->unsent = entry->next;
@@ -232,6 +245,7 @@ static bool entry_send(struct desk *desk, struct entry *entry)
         !PQpipelineSync(conn))
         return false;
     entry->sent = true;
+    entry->sent_us = desk->turn_us;
     return true;
 }
 
@@ -266,6 +280,7 @@ void desk_flush(struct desk *desk)
         return;
     if (desk->queue == desk->unsent)
         desk->heard_ms = clock_now_ms();
+    desk->turn_us = clock_now_us();
     while (desk->unsent) {
         struct entry *entry = desk->unsent;
         if (!entry_send(desk, entry)) {
@@ -358,7 +373,8 @@ static void on_readable(void *owner)
     struct desk *desk = owner;
     PGconn *conn = desk->link.conn;
     bool was_null = false;
-    desk->heard_ms = clock_now_ms();
+    desk->turn_us = clock_now_us();
+    desk->heard_ms = (uint64_t)desk->turn_us / 1000;
     while (desk->link.conn == conn && !PQisBusy(conn)) {
         PGresult *result = PQgetResult(conn);
         if (!result) {
@@ -457,4 +473,17 @@ bool desk_ready(const struct desk *desk)
 const char *desk_why(const struct desk *desk)
 {
     return desk->why;
+}
+
+void desk_report(const struct desk *desk, struct desk_report *out)
+{
+    memcpy(out->failed, desk->failed, sizeof(out->failed));
+    memcpy(out->answered, desk->answered, sizeof(out->answered));
+    out->waiting = (uint64_t)desk->length;
+    out->up = desk->ready;
+}
+
+const char *desk_statement_word(int statement)
+{
+    return statement_table[statement].name;
 }

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "frame.h"
+#include "histogram.h"
 
 struct relay;
 struct desk;
@@ -57,6 +58,17 @@ bool desk_idle(const struct desk *desk); /* every query is answered */
 /* False also for a while after the database has refused something (disk full, privileges). */
 bool desk_ready(const struct desk *desk);
 const char *desk_why(const struct desk *desk); /* why it is not ready */
+
+/* What it has done, and what it does now. */
+struct desk_report {
+    uint64_t failed[DESK_STATEMENTS];         /* errors that PostgreSQL gave */
+    struct histogram answered[DESK_STATEMENTS]; /* microseconds from being sent to the answer, behind those sent before */
+    uint64_t waiting;                         /* queries without an answer */
+    bool up;                                  /* connected, set up */
+};
+
+void desk_report(const struct desk *desk, struct desk_report *out);
+const char *desk_statement_word(int statement); /* for its counter */
 
 int answer_rows(const struct answer *answer);
 struct text answer_text(const struct answer *answer, int row, int column); /* bytes NULL: null */

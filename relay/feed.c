@@ -55,12 +55,14 @@ static const char setup_sql[] =
     "set plan_cache_mode = force_generic_plan; set jit = off; set max_parallel_workers_per_gather = 0; "
     "set statement_timeout = 0; set idle_session_timeout = 0; set tcp_keepalives_idle = 5; "
     "set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'; listen herald";
-static const char feed_sql[] = "select kind, user_id, id, version, body, snapshot, xmin, insert_lsn, flush_lsn "
+#define NOW_US "(extract(epoch from statement_timestamp()) * 1000000)::bigint::text"
+static const char feed_sql[] = "select kind, user_id, id, version, body, snapshot, xmin, insert_lsn, flush_lsn, "
+                               "case kind when 'h' then " NOW_US " end "
                                "from herald.feed($1::pg_snapshot)";
 static const char begin_sql[] = "select 'h', null, null, null, null, pg_current_snapshot()::text, "
                                 "pg_snapshot_xmin(pg_current_snapshot())::text, "
                                 "(pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text, "
-                                "(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text";
+                                "(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text, " NOW_US;
 
 struct feed {
     uv_loop_t *loop;
@@ -88,6 +90,13 @@ struct feed {
     size_t slice_bytes; /* handled in this loop turn */
     struct feed_header header; /* its text is in header_snapshot */
     char *header_snapshot;
+
+    struct look_times times; /* of the running look */
+    int64_t looked_us;       /* when the last one that is done was sent; 0: none */
+    uint64_t changes[FEED_CHANGES];
+    uint64_t bells;
+    struct histogram looks;
+    double queue_usage;
 
     uv_timer_t timer;    /* when the pace wants to be asked again */
     uv_timer_t watchdog;
@@ -128,6 +137,8 @@ static void look(struct feed *feed)
         log_debug("bell_missed", LOG_INT("count", feed->pace.missed_bells));
     feed->header_seen = false;
     feed->rows = 0;
+    feed->times.asked_us = clock_now_us();
+    feed->times.database_us = 0; /* until its header comes */
     int accepted = PQsendQueryPrepared(feed->link.conn, "feed", 1, since, NULL, NULL, 0) &&
                    PQsetSingleRowMode(feed->link.conn);
     asked(feed, STEP_LOOK, accepted);
@@ -166,12 +177,33 @@ static void ask_who_waits(struct feed *feed)
 
 /* ---- a look's rows ---- */
 
+static const struct {
+    enum change_kind kind;
+    const char *word;
+} change_table[FEED_CHANGES] = {{CHANGE_NEW, "new"},         {CHANGE_UPDATED, "updated"},
+                                {CHANGE_DELETED, "deleted"}, {CHANGE_TRUNCATED, "truncated"},
+                                {CHANGE_MESSAGE, "message"}, {CHANGE_DISCONNECT, "disconnect"}};
+
+const char *feed_change_word(int number)
+{
+    return change_table[number].word;
+}
+
+static int change_number(enum change_kind kind)
+{
+    int number = 0;
+    while (number < FEED_CHANGES - 1 && change_table[number].kind != kind)
+        number++;
+    return number;
+}
+
 static void take_header(struct feed *feed, const struct feed_header *header)
 {
     free(feed->header_snapshot);
     feed->header_snapshot = memory_copy(header->snapshot.bytes, header->snapshot.size);
     feed->header = *header;
     feed->header.snapshot.bytes = feed->header_snapshot;
+    feed->times.database_us = (int64_t)header->now_us;
     feed->header_seen = true;
 }
 
@@ -191,6 +223,8 @@ static bool take_row(struct feed *feed, const PGresult *result)
         return true;
     case FEED_ROW_CHANGE:
         change.cursor = feed->cursor;
+        change.times = &feed->times;
+        feed->changes[change_number(change.kind)]++;
         feed->rows++;
         feed->slice_bytes += change.body.size;
         feed->sink.change(feed->sink.owner, &change);
@@ -205,6 +239,8 @@ static bool take_row(struct feed *feed, const PGresult *result)
 static void window_done(struct feed *feed)
 {
     feed_place_advance(&feed->place, &feed->header);
+    feed->times.previous_us = feed->times.database_us;
+    feed->looked_us = feed->times.asked_us;
     cursor_format((struct cursor){feed->epoch, feed->header.xmin}, feed->cursor);
     if (feed->resync_due)
         feed->sink.resync(feed->sink.owner, feed->cursor);
@@ -243,6 +279,7 @@ static void take_epoch(struct feed *feed, const char *epoch)
         break;
     case FEED_MOVE_BACK:
         log_warn("feed_moved_back", LOG_STR("why", "the database crashed: going on from what was durable"));
+        feed->times.previous_us = 0; /* it says nothing of what comes again */
         /* What was told since may never have been, and the same versions may come again. */
         feed->sink.resync(feed->sink.owner, feed->cursor);
         break;
@@ -283,9 +320,9 @@ static void take_disarm(struct feed *feed)
 static void take_usage(struct feed *feed, const PGresult *result)
 {
     feed->usage_at_ms = clock_now_ms();
-    double usage = strtod(PQgetvalue(result, 0, 0), NULL);
-    if (usage > 0.5)
-        log_warn("notify_queue_filling", LOG_INT("percent", usage * 100));
+    feed->queue_usage = strtod(PQgetvalue(result, 0, 0), NULL);
+    if (feed->queue_usage > 0.5)
+        log_warn("notify_queue_filling", LOG_INT("percent", feed->queue_usage * 100));
 }
 
 /* False: the link was restarted. */
@@ -366,13 +403,19 @@ static void on_timer(uv_timer_t *timer)
         next_step(feed);
 }
 
+static void begin(struct feed *feed)
+{
+    feed->times.asked_us = clock_now_us();
+    ask(feed, STEP_BEGIN, begin_sql);
+}
+
 /* Transactions to come have ids that S holds for finished. */
 static void begin_anew(struct feed *feed)
 {
     log_warn("feed_resync", LOG_STR("why", "the database is older than it was: a copy was put back"));
     feed_place_forget(&feed->place);
     feed->resync_due = true;
-    ask(feed, STEP_BEGIN, begin_sql);
+    begin(feed);
 }
 
 static void after_look(struct feed *feed)
@@ -386,6 +429,7 @@ static void after_look(struct feed *feed)
         return;
     }
     window_done(feed);
+    histogram_count(&feed->looks, &histogram_times, (uint64_t)(clock_now_us() - feed->times.asked_us));
     pace_looked(&feed->pace, clock_now_ms(), feed->rows);
     next_step(feed);
 }
@@ -395,7 +439,7 @@ static void start_looking(struct feed *feed)
     if (feed->place.newest.snapshot)
         look(feed);
     else
-        ask(feed, STEP_BEGIN, begin_sql);
+        begin(feed);
 }
 
 static void after_begin(struct feed *feed)
@@ -465,6 +509,7 @@ static void hear_bells(struct feed *feed)
             return;
         }
         PQfreemem(bell);
+        feed->bells += feed->pace.armed;
         pace_bell(&feed->pace, clock_now_ms());
     }
     if (feed->step == STEP_NONE && feed->live) {
@@ -604,4 +649,16 @@ bool feed_live(const struct feed *feed)
 const char *feed_why(const struct feed *feed)
 {
     return feed->link.why;
+}
+
+void feed_report(const struct feed *feed, struct feed_report *out)
+{
+    memcpy(out->changes, feed->changes, sizeof(out->changes));
+    out->bells = feed->bells;
+    out->missed_bells = feed->pace.missed_bells;
+    out->looks = feed->looks;
+    out->live = feed->live;
+    out->armed = feed->live && feed->pace.armed;
+    out->lag_us = feed->looked_us ? (uint64_t)(clock_now_us() - feed->looked_us) : 0;
+    out->queue_usage = feed->queue_usage;
 }

@@ -7,6 +7,7 @@
 
 #include "change.h"
 #include "config.h"
+#include "histogram.h"
 
 struct feed;
 
@@ -23,5 +24,22 @@ void feed_pause(struct feed *feed, bool paused);
 const char *feed_cursor(const struct feed *feed);
 bool feed_live(const struct feed *feed);
 const char *feed_why(const struct feed *feed);
+
+/* The six kinds of change, numbered. */
+enum { FEED_CHANGES = 6 };
+const char *feed_change_word(int number); /* for its counter */
+
+/* What it has done, and how it stands. */
+struct feed_report {
+    uint64_t changes[FEED_CHANGES];
+    uint64_t bells;        /* heard while it slept */
+    uint64_t missed_bells; /* rows of a safety look whose bell did not come */
+    struct histogram looks; /* microseconds from being sent until the last row was handed on */
+    bool live, armed;
+    uint64_t lag_us;       /* age of the last look that is done: what was committed before it has been handed on */
+    double queue_usage;    /* pg_notification_queue_usage(): 0 to 1 */
+};
+
+void feed_report(const struct feed *feed, struct feed_report *out);
 
 #endif

@@ -20,7 +20,8 @@ static bool read_header(const struct text columns[FEED_COLUMNS], struct feed_hea
     header->snapshot = columns[FEED_SNAPSHOT];
     return header->snapshot.size && read_number(columns[FEED_XMIN], &header->xmin) &&
            read_number(columns[FEED_INSERT_LSN], &header->insert_lsn) &&
-           read_number(columns[FEED_FLUSH_LSN], &header->flush_lsn);
+           read_number(columns[FEED_FLUSH_LSN], &header->flush_lsn) &&
+           read_number(columns[FEED_NOW], &header->now_us);
 }
 
 static bool read_notification(const struct text columns[FEED_COLUMNS], struct change *change, bool has_state)

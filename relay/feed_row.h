@@ -7,7 +7,7 @@
 
 #include "change.h"
 
-/* The columns of herald.feed(), in its order. */
+/* The columns of herald.feed(), in its order, and the time. */
 enum feed_column {
     FEED_KIND,
     FEED_USER,
@@ -18,6 +18,7 @@ enum feed_column {
     FEED_XMIN,
     FEED_INSERT_LSN,
     FEED_FLUSH_LSN,
+    FEED_NOW,
     FEED_COLUMNS
 };
 
@@ -27,6 +28,7 @@ struct feed_header {
     uint64_t xmin;
     uint64_t insert_lsn; /* bytes of WAL */
     uint64_t flush_lsn;
+    uint64_t now_us; /* Unix time of the database when the look began */
 };
 
 enum feed_row { FEED_ROW_HEADER, FEED_ROW_CHANGE, FEED_ROW_BAD };

@@ -9,6 +9,30 @@
 
 enum { OPCODE_TEXT = 1, OPCODE_CLOSE = 8, OPCODE_PING = 9, FIN = 0x80 };
 
+const char *frame_type_word(int type)
+{
+    static const char *const words[FRAME_TYPES] = {
+        [FRAME_OTHER] = "other",
+        [FRAME_PING] = "ping",
+        [FRAME_CLOSE] = "close",
+        [FRAME_CONNECTED] = "connected",
+        [FRAME_AUTHENTICATED] = "authenticated",
+        [FRAME_TOKEN_EXPIRING] = "token_expiring",
+        [FRAME_NEW_NOTIFICATION] = "new_notification",
+        [FRAME_NOTIFICATION_UPDATED] = "notification_updated",
+        [FRAME_NOTIFICATION_DELETED] = "notification_deleted",
+        [FRAME_UNREAD_NOTIFICATIONS] = "unread_notifications",
+        [FRAME_NOTIFICATIONS] = "notifications",
+        [FRAME_UNREAD_COUNT] = "unread_count",
+        [FRAME_RESUMED] = "resumed",
+        [FRAME_DRAINING] = "draining",
+        [FRAME_PONG] = "pong",
+        [FRAME_ERROR] = "error",
+        [FRAME_BROADCAST] = "broadcast",
+    };
+    return words[type];
+}
+
 struct text text_of(const char *zero_terminated)
 {
     return (struct text){zero_terminated, zero_terminated ? strlen(zero_terminated) : 0};
@@ -35,6 +59,8 @@ static struct frame *frame_alloc(size_t size)
     struct frame *frame = memory_new(sizeof(*frame) + size);
     frame->refs = 1;
     frame->size = (uint32_t)size;
+    frame->since_us = 0;
+    frame->type = FRAME_OTHER;
     frame->passing = false;
     return frame;
 }
@@ -65,7 +91,9 @@ struct frame *frame_new_text(const struct text *parts, size_t count)
 
 struct frame *frame_new_ping(void)
 {
-    return frame_new(OPCODE_PING, &TEXT("alive?"), 1);
+    struct frame *frame = frame_new(OPCODE_PING, &TEXT("alive?"), 1);
+    frame->type = FRAME_PING;
+    return frame;
 }
 
 struct frame *frame_new_close(uint16_t code, const char *reason)
@@ -74,7 +102,9 @@ struct frame *frame_new_close(uint16_t code, const char *reason)
     struct text words = text_of(reason);
     if (words.size > FRAME_REASON_MAX)
         words.size = FRAME_REASON_MAX;
-    return frame_new(OPCODE_CLOSE, (struct text[]){{wire_code, 2}, words}, 2);
+    struct frame *frame = frame_new(OPCODE_CLOSE, (struct text[]){{wire_code, 2}, words}, 2);
+    frame->type = FRAME_CLOSE;
+    return frame;
 }
 
 struct frame *frame_from_wire(const uint8_t *bytes, size_t size)

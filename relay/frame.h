@@ -19,9 +19,35 @@ struct text {
 #define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
 struct text text_of(const char *zero_terminated); /* NULL gives an empty text */
 
+/* What a frame says, for those who count; the first is what frames are made as. */
+enum frame_type {
+    FRAME_OTHER,
+    FRAME_PING,
+    FRAME_CLOSE,
+    FRAME_CONNECTED,
+    FRAME_AUTHENTICATED,
+    FRAME_TOKEN_EXPIRING,
+    FRAME_NEW_NOTIFICATION,
+    FRAME_NOTIFICATION_UPDATED,
+    FRAME_NOTIFICATION_DELETED,
+    FRAME_UNREAD_NOTIFICATIONS,
+    FRAME_NOTIFICATIONS,
+    FRAME_UNREAD_COUNT,
+    FRAME_RESUMED,
+    FRAME_DRAINING,
+    FRAME_PONG,
+    FRAME_ERROR,
+    FRAME_BROADCAST, /* what the application sends */
+    FRAME_TYPES
+};
+
+const char *frame_type_word(int type); /* for its counter */
+
 struct frame {
     uint32_t refs;
     uint32_t size; /* bytes on the wire */
+    int64_t since_us; /* monotonic: since when what it says is true, see latency.h; 0: not known */
+    uint8_t type;     /* enum frame_type */
     bool passing;  /* of the feed: who cannot take it is caught up later; an answer is never dropped */
     uint8_t bytes[];
 };

@@ -8,6 +8,7 @@
 #include "desk.h"
 #include "embedded.h"
 #include "memory.h"
+#include "report.h"
 #include "samples.h"
 
 enum { HEADER_ROOM = 2048, PATH_SIZE = 256, SAMPLES_TOKEN_SIZE = 128 };
@@ -97,19 +98,9 @@ static char *demo_facts(const struct relay *relay)
     return json;
 }
 
-/* Why no notifications would arrive now; NULL when all is well. */
-static const char *not_ready(const struct relay *relay)
-{
-    if (relay->stopping)
-        return "shutting down";
-    if (!relay->router.live)
-        return relay->router.why[0] ? relay->router.why : "the feed is starting";
-    return desk_ready(relay->desk) ? NULL : desk_why(relay->desk);
-}
-
 static char *readiness(const struct relay *relay, struct response *response)
 {
-    const char *why = not_ready(relay);
+    const char *why = report_not_ready(relay);
     json_t *state = why ? json_pack("{s:b, s:s}", "ready", 0, "reason", why) : json_pack("{s:b}", "ready", 1);
     char *json = state ? json_dumps(state, JSON_COMPACT) : NULL;
     json_decref(state);

@@ -56,7 +56,7 @@ static void explain(const struct listen_address *address, char error[LISTENER_ER
 {
     const char *remedy = "";
     if (errno == EADDRINUSE)
-        remedy = "; another program uses it: stop that one, or set HERALD_LISTEN to a free port";
+        remedy = "; another program uses it: stop that one, or choose a free port";
     else if (errno == EACCES)
         remedy = "; ports below 1024 need CAP_NET_BIND_SERVICE";
     else if (errno == EADDRNOTAVAIL)

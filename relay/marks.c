@@ -292,6 +292,7 @@ void marks_flush(struct relay *relay)
         marks->queued_count--;
         batch->marks[batch->count++] = mark;
     }
+    histogram_count(&relay->tally.mark_batches, &histogram_sizes, (uint64_t)batch->count);
     submit(relay, batch);
 }
 

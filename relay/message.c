@@ -26,14 +26,16 @@ static void put(struct parts *parts, struct text piece)
 
 #define PUT(parts, literal) put((parts), TEXT(literal))
 
-static struct frame *finish(struct parts *parts, const char *ref)
+static struct frame *finish(struct parts *parts, enum frame_type type, const char *ref)
 {
     if (*ref) {
         PUT(parts, ",\"ref\":");
         put(parts, text_of(ref));
     }
     PUT(parts, "}");
-    return frame_new_text(parts->list, parts->count);
+    struct frame *frame = frame_new_text(parts->list, parts->count);
+    frame->type = (uint8_t)type;
+    return frame;
 }
 
 static struct text number(char out[NUMBER_SIZE], int64_t value)
@@ -87,7 +89,7 @@ struct frame *message_connected(const char *user_id, const char *session_id, int
     PUT(&parts, ",\"token_expires_at\":");
     put(&parts, time_or_null(expires, token_expires_s));
     PUT(&parts, ",\"protocol\":1");
-    struct frame *frame = finish(&parts, ref);
+    struct frame *frame = finish(&parts, FRAME_CONNECTED, ref);
     free(user);
     return frame;
 }
@@ -98,7 +100,7 @@ struct frame *message_authenticated(int64_t token_expires_s, const char *ref)
     struct parts parts = {0};
     PUT(&parts, "{\"type\":\"authenticated\",\"token_expires_at\":");
     put(&parts, time_or_null(expires, token_expires_s));
-    return finish(&parts, ref);
+    return finish(&parts, FRAME_AUTHENTICATED, ref);
 }
 
 struct frame *message_token_expiring(int64_t expires_in_s)
@@ -107,7 +109,7 @@ struct frame *message_token_expiring(int64_t expires_in_s)
     struct parts parts = {0};
     PUT(&parts, "{\"type\":\"token_expiring\",\"expires_in\":");
     put(&parts, number(left, expires_in_s));
-    return finish(&parts, "");
+    return finish(&parts, FRAME_TOKEN_EXPIRING, "");
 }
 
 struct frame *message_draining(int64_t retry_after_ms)
@@ -116,7 +118,7 @@ struct frame *message_draining(int64_t retry_after_ms)
     struct parts parts = {0};
     PUT(&parts, "{\"type\":\"draining\",\"retry_after_ms\":");
     put(&parts, number(wait, retry_after_ms));
-    return finish(&parts, "");
+    return finish(&parts, FRAME_DRAINING, "");
 }
 
 static struct frame *new_notification(const struct change *change)
@@ -125,7 +127,9 @@ static struct frame *new_notification(const struct change *change)
     PUT(&parts, "{\"type\":\"new_notification\",\"notification\":");
     put(&parts, change->body);
     put_cursor(&parts, change->cursor);
-    return finish(&parts, "");
+    struct frame *frame = finish(&parts, FRAME_NEW_NOTIFICATION, "");
+    frame->since_us = latency_since_us(change->times, change->body);
+    return frame;
 }
 
 static struct frame *notification_deleted(const struct change *change)
@@ -137,7 +141,7 @@ static struct frame *notification_deleted(const struct change *change)
     put(&parts, text_of(id));
     PUT(&parts, "\"");
     put_cursor(&parts, change->cursor);
-    return finish(&parts, "");
+    return finish(&parts, FRAME_NOTIFICATION_DELETED, "");
 }
 
 struct frame *message_marked(const struct uuid *id, struct text notification, const char *cursor,
@@ -151,7 +155,7 @@ struct frame *message_marked(const struct uuid *id, struct text notification, co
     PUT(&parts, "\",\"success\":true,\"notification\":");
     put(&parts, notification);
     put_cursor(&parts, cursor);
-    return finish(&parts, ref);
+    return finish(&parts, FRAME_NOTIFICATION_UPDATED, ref);
 }
 
 struct text message_notification(const struct frame *frame)
@@ -185,7 +189,14 @@ struct frame *message_mark_failed(const struct uuid *id, const char *code, const
     PUT(&parts, "\",\"success\":false,\"code\":\"");
     put(&parts, text_of(code));
     PUT(&parts, "\"");
-    return finish(&parts, ref);
+    return finish(&parts, FRAME_NOTIFICATION_UPDATED, ref);
+}
+
+static struct frame *broadcast(const struct change *change)
+{
+    struct frame *frame = frame_new_text(&change->body, 1);
+    frame->type = FRAME_BROADCAST;
+    return frame;
 }
 
 struct frame *message_change(const struct change *change)
@@ -198,7 +209,7 @@ struct frame *message_change(const struct change *change)
     case CHANGE_DELETED:
         return notification_deleted(change);
     case CHANGE_MESSAGE:
-        return frame_new_text(&change->body, 1);
+        return broadcast(change);
     case CHANGE_TRUNCATED:
     case CHANGE_DISCONNECT:
         break;
@@ -225,7 +236,8 @@ struct frame *message_page(const char *type, int64_t count, struct text list, st
         PUT(&parts, ",\"next\":null");
     }
     put_cursor(&parts, cursor);
-    return finish(&parts, ref);
+    bool all = strcmp(type, "notifications") == 0;
+    return finish(&parts, all ? FRAME_NOTIFICATIONS : FRAME_UNREAD_NOTIFICATIONS, ref);
 }
 
 struct frame *message_unread_count(int64_t count, const char *cursor, const char *ref)
@@ -235,7 +247,7 @@ struct frame *message_unread_count(int64_t count, const char *cursor, const char
     PUT(&parts, "{\"type\":\"unread_count\",\"count\":");
     put(&parts, number(total, count));
     put_cursor(&parts, cursor);
-    return finish(&parts, ref);
+    return finish(&parts, FRAME_UNREAD_COUNT, ref);
 }
 
 struct frame *message_resumed(int count, const char *cursor, const char *ref)
@@ -245,7 +257,7 @@ struct frame *message_resumed(int count, const char *cursor, const char *ref)
     PUT(&parts, "{\"type\":\"resumed\",\"count\":");
     put(&parts, number(total, count));
     put_cursor(&parts, cursor);
-    return finish(&parts, ref);
+    return finish(&parts, FRAME_RESUMED, ref);
 }
 
 struct frame *message_resync(const char *cursor, const char *ref)
@@ -253,7 +265,7 @@ struct frame *message_resync(const char *cursor, const char *ref)
     struct parts parts = {0};
     PUT(&parts, "{\"type\":\"resumed\",\"resync\":true");
     put_cursor(&parts, cursor);
-    return finish(&parts, ref);
+    return finish(&parts, FRAME_RESUMED, ref);
 }
 
 struct frame *message_pong(const char *cursor, const char *ref)
@@ -261,7 +273,7 @@ struct frame *message_pong(const char *cursor, const char *ref)
     struct parts parts = {0};
     PUT(&parts, "{\"type\":\"pong\"");
     put_cursor(&parts, cursor);
-    return finish(&parts, ref);
+    return finish(&parts, FRAME_PONG, ref);
 }
 
 struct frame *message_error(const char *code, const char *message, int64_t retry_after_ms, const char *ref)
@@ -277,7 +289,7 @@ struct frame *message_error(const char *code, const char *message, int64_t retry
         PUT(&parts, ",\"retry_after_ms\":");
         put(&parts, number(wait, retry_after_ms));
     }
-    struct frame *frame = finish(&parts, ref);
+    struct frame *frame = finish(&parts, FRAME_ERROR, ref);
     free(words);
     return frame;
 }

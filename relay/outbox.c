@@ -54,6 +54,7 @@ void outbox_push(struct outbox *outbox, struct outbox_pool *pool, struct frame *
         outbox->head = node;
     outbox->tail = node;
     outbox->bytes += frame->size;
+    pool->bytes += frame->size;
 }
 
 struct frame *outbox_take(struct outbox *outbox, struct outbox_pool *pool)
@@ -66,6 +67,7 @@ struct frame *outbox_take(struct outbox *outbox, struct outbox_pool *pool)
     if (!outbox->head)
         outbox->tail = NULL;
     outbox->bytes -= frame->size;
+    pool->bytes -= frame->size;
     node->next = pool->spare;
     pool->spare = node;
     return frame;
@@ -91,13 +93,15 @@ void outbox_drop_passing(struct outbox *outbox, struct outbox_pool *pool)
     }
 }
 
-size_t outbox_gather(struct outbox *outbox, struct outbox_pool *pool, uint8_t *buffer, size_t size)
+size_t outbox_gather(struct outbox *outbox, struct outbox_pool *pool, uint8_t *buffer, size_t size,
+                     struct deliveries *sent)
 {
     size_t used = 0;
     while (outbox->head && outbox->head->frame->size <= size - used) {
         struct frame *frame = outbox_take(outbox, pool);
         memcpy(buffer + used, frame->bytes, frame->size);
         used += frame->size;
+        deliveries_count(sent, frame);
         frame_drop(frame);
     }
     return used;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "frame.h"
+#include "deliveries.h"
 
 struct outbox_node {
     struct frame *frame;
@@ -17,6 +17,7 @@ struct outbox_node {
 struct outbox_pool {
     struct outbox_node *spare;
     struct outbox_block *blocks; /* what pool_free() gives back */
+    uint64_t bytes;              /* of the frames in all outboxes over it */
 };
 
 struct outbox {
@@ -33,7 +34,8 @@ void outbox_drop_passing(struct outbox *outbox, struct outbox_pool *pool);
 void outbox_clear(struct outbox *outbox, struct outbox_pool *pool);
 
 /* Moves whole frames from the front into buffer as long as they fit; returns the bytes written.
- * 0 means: empty, or the first frame alone is larger than the buffer. */
-size_t outbox_gather(struct outbox *outbox, struct outbox_pool *pool, uint8_t *buffer, size_t size);
+ * 0 means: empty, or the first frame alone is larger than the buffer. Each is counted. */
+size_t outbox_gather(struct outbox *outbox, struct outbox_pool *pool, uint8_t *buffer, size_t size,
+                     struct deliveries *sent);
 
 #endif

@@ -15,6 +15,7 @@
 #include "resume.h"
 #include "router.h"
 #include "session.h"
+#include "tally.h"
 
 struct desk;
 
@@ -32,6 +33,7 @@ struct relay {
     struct resumes resumes;
     struct drain drain;
     struct counters counters;
+    struct tally tally;
     int guests;  /* connections that show requests and are no session */
     int sharing; /* workers that share the limit of connections; 1: this process alone */
     bool stopping;

@@ -146,6 +146,7 @@ static void release_answers(struct session *session, struct replay *replay)
 static void tell_afresh(struct session *session)
 {
     struct replay *replay = session->replay;
+    session->relay->tally.resyncs++;
     replay->afresh = true;
     replay->partial = replay->missed = false;
     replay->covered = session->relay->router.now; /* the page sees all of that */
@@ -369,6 +370,7 @@ void resume_start(struct session *session, struct text text, const char *ref)
 {
     struct cursor cursor;
     struct replay *replay = replay_new(session, ref);
+    session->relay->tally.catch_ups[CATCH_UP_CLIENT]++;
     resume_cursor(session->relay, text, replay->cursor);
     if (!is_current(session->relay, text, &cursor)) {
         tell_afresh(session);
@@ -381,6 +383,7 @@ void resume_start(struct session *session, struct text text, const char *ref)
 void resume_behind(struct session *session, struct cursor told)
 {
     struct replay *replay = replay_new(session, "");
+    session->relay->tally.catch_ups[CATCH_UP_SLOW]++;
     replay->recount = true;
     if (!router_is_current(&session->relay->router, told)) {
         tell_afresh(session);
@@ -396,6 +399,7 @@ void resume_afresh(struct session *session)
 {
     struct replay *old = session->replay;
     replay_new(session, old ? old->ref : "");
+    session->relay->tally.catch_ups[CATCH_UP_HISTORY]++;
     if (old) {
         unlist(old);
         release_answers(session, old);

@@ -49,6 +49,14 @@ static const struct {
     [END_STALLED] = {1001, "nothing was taken", "stalled"},
 };
 
+const char *session_state_word(int state)
+{
+    static const char *const words[SESSION_STATES] = {
+        [SESSION_WAITING] = "waiting", [SESSION_LOGIN] = "login",   [SESSION_JOINED] = "joined",
+        [SESSION_OPEN] = "open",       [SESSION_ENDING] = "ending", [SESSION_CLOSED] = "closed"};
+    return words[state];
+}
+
 int end_reason_code(enum end_reason reason)
 {
     return end_table[reason].code;
@@ -142,6 +150,8 @@ void session_set_state(struct session *session, enum session_state state)
         [SESSION_JOINED] = 2 * SESSION_LOGIN_SECONDS, [SESSION_ENDING] = SESSION_CLOSE_SECONDS,
         [SESSION_CLOSED] = SESSION_CLOSE_SECONDS,
     };
+    sessions_of(session)->by_state[session->state]--;
+    sessions_of(session)->by_state[state]++;
     session->state = (uint8_t)state;
     int wait_s = state == SESSION_OPEN ? session->relay->config->heartbeat_s : patience_s[state];
     set_deadline(session, now_s() + (uint64_t)wait_s);
@@ -260,6 +270,7 @@ struct session *session_open(struct relay *relay, void *socket, struct net_addre
     rate_start(&session->rate, clock_now_ms(), relay->config->rate_limit);
     session_table_add(&sessions->by_id, session);
     sessions->count++;
+    sessions->by_state[session->state]++;
     session_set_state(session, SESSION_WAITING);
     if (relay->stopping)
         session_end(session, END_SHUTDOWN);
@@ -342,6 +353,7 @@ void session_gone(struct session *session)
     outbox_clear(&session->outbox, &sessions->pool);
     peers_leave(&sessions->peers, session->peer, clock_now_ms(), session->relay->config->auth_failure_limit);
     session_table_remove(&sessions->by_id, session);
+    sessions->by_state[session->state]--;
     sessions->count--;
     free(session->login);
     free(session->pending);
@@ -367,10 +379,12 @@ static bool write_some(struct session *session)
     if (!session->outbox.head->next || first->size >= SESSION_SCRATCH_BYTES / 4) {
         struct frame *frame = outbox_take(&session->outbox, &sessions->pool);
         bool written = sessions->door->write(session->socket, frame->bytes, frame->size);
+        deliveries_count(&sessions->sent, frame);
         frame_drop(frame);
         return written;
     }
-    size_t size = outbox_gather(&session->outbox, &sessions->pool, sessions->scratch, SESSION_SCRATCH_BYTES);
+    size_t size = outbox_gather(&session->outbox, &sessions->pool, sessions->scratch, SESSION_SCRATCH_BYTES,
+                                &sessions->sent);
     return sessions->door->write(session->socket, sessions->scratch, size);
 }
 
@@ -390,7 +404,10 @@ static bool overflows(struct session *session, const struct frame *frame)
     uint64_t limit = (uint64_t)session->relay->config->queue_bytes;
     if (!frame->passing || !session->outbox.head || session->outbox.bytes + frame->size <= limit)
         return false;
-    if (session->state == SESSION_JOINED || !write_all(session))
+    if (session->state == SESSION_JOINED)
+        return true;
+    sessions_of(session)->sent.now_us = clock_now_us();
+    if (!write_all(session))
         return true;
     return session->outbox.head && session->outbox.bytes + frame->size > limit;
 }
@@ -514,6 +531,8 @@ void session_writable(struct session *session)
 
 bool sessions_flush(struct sessions *sessions, int most)
 {
+    if (sessions->touched)
+        sessions->sent.now_us = clock_now_us();
     for (int left = most; sessions->touched && left; left--) {
         struct session *session = sessions->touched;
         DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
@@ -555,6 +574,7 @@ static void handle(struct session *session, const char *bytes, size_t size)
     struct command command;
     struct command_error error;
     bool good = command_parse(bytes, size, &command, &error);
+    session->relay->tally.received[good ? command.type : COMMAND_TYPES]++;
     if (session->state == SESSION_WAITING && (!good || command.type != COMMAND_AUTHENTICATE))
         session_end(session, END_NO_TOKEN);
     else if (good)

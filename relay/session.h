@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "cursor.h"
+#include "deliveries.h"
 #include "frame.h"
 #include "outbox.h"
 #include "peers.h"
@@ -52,6 +53,8 @@ enum session_state {
     SESSION_ENDING,  /* the close frame is the last in the outbox */
     SESSION_CLOSED,  /* the close frame is written */
 };
+
+enum { SESSION_STATES = SESSION_CLOSED + 1 };
 
 /* Each has its close code, reason and log word in session.c's table. */
 enum end_reason {
@@ -119,12 +122,14 @@ struct sessions {
     struct session_table by_id;
     struct session *touched;
     struct outbox_pool pool;
+    struct deliveries sent;
     struct wheel wheel;
     struct peers peers;
     const struct door *door;
     uint64_t instance; /* random; half of each session's public id */
     uint64_t last_id;
     int count;
+    int by_state[SESSION_STATES];
     uint8_t *scratch; /* SESSION_SCRATCH_BYTES, to join small frames into one write */
 };
 
@@ -174,6 +179,7 @@ void session_resume_reading(struct session *session);
 void session_end(struct session *session, enum end_reason reason);
 /* The peer's close frame: nothing after it counts (RFC 6455 §1.4). False: it answers the session's own. */
 bool session_peer_closes(struct session *session);
+const char *session_state_word(int state); /* for its counter */
 int end_reason_code(enum end_reason reason);
 const char *end_reason_text(enum end_reason reason);
 const char *end_reason_word(int reason); /* for the log and its counter */

@@ -9,12 +9,14 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "admin.h"
 #include "bus.h"
 #include "clock.h"
 #include "feed.h"
 #include "log.h"
 #include "memory.h"
 #include "message.h"
+#include "metrics_page.h"
 #include "reload.h"
 #include "service.h"
 
@@ -22,7 +24,7 @@ enum {
     FLUSH_BYTES = 65536, /* of one write to the workers */
     RESTART_MS = 200,    /* a worker that has died is started again after this */
     TICK_MS = 1000,
-    WORKER_SILENT_MS = 10000, /* a worker sends a beat a second; one that sends none hangs */
+    WORKER_SILENT_MS = 10000, /* a worker sends a report a second; one that sends none hangs */
     STOP_GRACE_MS = 3000, /* past HERALD_DRAIN_SECONDS: then workers that have not ended are killed */
 };
 
@@ -32,7 +34,11 @@ struct slot {
     int listen_fd;
     uv_process_t process;
     uv_pipe_t *pipe; /* freed by its close callback; NULL: not running */
-    uint64_t heard_ms; /* its last beat */
+    uint64_t heard_ms; /* when it was last heard of */
+    struct report report;   /* its last whole one; all zero before */
+    struct report incoming; /* the next one, of which incoming_bytes are there */
+    size_t incoming_bytes;
+    bool reported;
     uv_timer_t restart;
     bool running;
 };
@@ -44,6 +50,11 @@ struct supervisor {
     struct slot *slots;
     int count, running;
     struct bus_buffer out; /* not yet sent */
+    struct admin *admin;   /* NULL without one */
+    int admin_fd;          /* -1: none, or closed */
+    struct report_totals past; /* of workers that have ended */
+    uint64_t restarts;
+    char not_ready[REPORT_WHY_SIZE + 32];
     uv_signal_t signals[3];
     uv_timer_t tick;
     uint64_t ticked_ms;
@@ -149,6 +160,43 @@ static void take_state(void *owner, bool live, const char *why)
     flush(supervisor);
 }
 
+/* ---- reports ---- */
+
+static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    (void)suggested;
+    struct slot *slot = handle->data;
+    *out = uv_buf_init((char *)&slot->incoming + slot->incoming_bytes,
+                       (unsigned)(sizeof(slot->incoming) - slot->incoming_bytes));
+}
+
+static void on_report(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    (void)buffer;
+    struct slot *slot = stream->data;
+    if (count < 0) {
+        uv_read_stop(stream); /* it is gone: its exit is awaited */
+        return;
+    }
+    slot->heard_ms = clock_now_ms();
+    slot->incoming_bytes += (size_t)count;
+    if (slot->incoming_bytes < sizeof(slot->incoming))
+        return;
+    slot->report = slot->incoming;
+    slot->report.why[sizeof(slot->report.why) - 1] = '\0';
+    slot->reported = true;
+    slot->incoming_bytes = 0;
+}
+
+/* What it has counted stays: a sum that fell would look like a restart of all. */
+static void forget_report(struct slot *slot)
+{
+    report_add_totals(&slot->supervisor->past, &slot->report.totals);
+    slot->report = (struct report){.why = ""};
+    slot->incoming_bytes = 0;
+    slot->reported = false;
+}
+
 /* ---- workers ---- */
 
 static void start_worker(struct slot *slot);
@@ -156,8 +204,10 @@ static void start_worker(struct slot *slot);
 static void on_restart(uv_timer_t *timer)
 {
     struct slot *slot = timer->data;
-    if (!slot->supervisor->stopping)
-        start_worker(slot);
+    if (slot->supervisor->stopping)
+        return;
+    slot->supervisor->restarts++;
+    start_worker(slot);
 }
 
 static void on_pipe_closed(uv_handle_t *handle)
@@ -177,6 +227,7 @@ static void on_exit_of_worker(uv_process_t *process, int64_t status, int signal_
     struct slot *slot = process->data;
     struct supervisor *supervisor = slot->supervisor;
     close_pipe(slot);
+    forget_report(slot);
     slot->running = false;
     supervisor->running--;
     uv_close((uv_handle_t *)&slot->process, NULL);
@@ -190,29 +241,11 @@ static void on_exit_of_worker(uv_process_t *process, int64_t status, int signal_
     uv_timer_start(&slot->restart, on_restart, RESTART_MS, 0);
 }
 
-/* All it says is that it is alive. */
-static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
-{
-    static char beats[64];
-    (void)handle, (void)suggested;
-    *out = uv_buf_init(beats, sizeof(beats));
-}
-
-static void on_beat(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
-{
-    (void)buffer;
-    struct slot *slot = stream->data;
-    if (count < 0)
-        uv_read_stop(stream); /* it is gone: its exit is awaited */
-    else
-        slot->heard_ms = clock_now_ms();
-}
-
 static void on_tick(uv_timer_t *timer)
 {
     struct supervisor *supervisor = timer->data;
     uint64_t now_ms = clock_now_ms();
-    /* After a stop of this process their beats may still have to be read. */
+    /* After a stop of this process their reports may still have to be read. */
     bool was_away = now_ms - supervisor->ticked_ms > 3 * TICK_MS;
     supervisor->ticked_ms = now_ms;
     service_alive();
@@ -284,7 +317,7 @@ static void start_worker(struct slot *slot)
     slot->running = true;
     slot->heard_ms = clock_now_ms();
     supervisor->running++;
-    uv_read_start((uv_stream_t *)slot->pipe, give_room, on_beat);
+    uv_read_start((uv_stream_t *)slot->pipe, give_room, on_report);
     introduce(slot);
 }
 
@@ -305,8 +338,12 @@ static void on_stop_timer(uv_timer_t *timer)
 }
 
 /* A unix socket is one, shared by all. */
-static void close_listeners(const struct supervisor *supervisor)
+static void close_listeners(struct supervisor *supervisor)
 {
+    admin_stop_accepting(supervisor->admin);
+    if (supervisor->admin_fd >= 0)
+        close(supervisor->admin_fd);
+    supervisor->admin_fd = -1;
     for (int i = 0; i < supervisor->count; i++)
         if (i == 0 || supervisor->slots[i].listen_fd != supervisor->slots[0].listen_fd)
             close(supervisor->slots[i].listen_fd);
@@ -316,7 +353,7 @@ static void stop(struct supervisor *supervisor, int exit_status)
 {
     if (supervisor->stopping)
         return;
-    close_listeners(supervisor); /* a successor can have the port while clients leave */
+    close_listeners(supervisor); /* a successor can have the ports while clients leave */
     supervisor->stopping = true;
     supervisor->exit_status = exit_status;
     log_info("stopping", LOG_INT("workers", supervisor->running));
@@ -346,6 +383,74 @@ static void on_fatal(void *owner, const char *why)
 {
     log_error("cannot_serve", LOG_STR("why", why));
     stop(owner, CONFIG_EXIT_STATUS);
+}
+
+/* ---- the admin port ---- */
+
+static const char *say_of_worker(struct supervisor *supervisor, int number, const char *why)
+{
+    snprintf(supervisor->not_ready, sizeof(supervisor->not_ready), "worker %d: %s", number, why);
+    return supervisor->not_ready;
+}
+
+/* The relay is ready when each of its workers is: nobody knows whom the next client gets. */
+static const char *not_ready(void *owner)
+{
+    struct supervisor *supervisor = owner;
+    if (supervisor->stopping)
+        return "shutting down";
+    if (!feed_live(supervisor->feed))
+        return feed_why(supervisor->feed)[0] ? feed_why(supervisor->feed) : "the feed is starting";
+    for (int i = 0; i < supervisor->count; i++) {
+        const struct slot *slot = &supervisor->slots[i];
+        if (!slot->running || !slot->reported)
+            return say_of_worker(supervisor, i, "is starting");
+        if (slot->report.why[0])
+            return say_of_worker(supervisor, i, slot->report.why);
+    }
+    return NULL;
+}
+
+static uint64_t sum_of(const uint64_t *values, int count)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += values[i];
+    return sum;
+}
+
+static void add_worker(struct metrics *metrics, struct metrics_process *process, const struct slot *slot)
+{
+    const struct report *report = &slot->report;
+    report_add_totals(&metrics->totals, &report->totals);
+    if (!slot->running || !slot->reported)
+        return;
+    report_add_levels(&metrics->levels, &report->levels);
+    metrics->bus_bytes += uv_stream_get_write_queue_size((uv_stream_t *)slot->pipe);
+    metrics->process_count++;
+    snprintf(process->name, sizeof(process->name), "%d", slot->number);
+    process->process = report->process;
+    process->sessions = sum_of(report->levels.sessions, SESSION_STATES);
+}
+
+static char *all_metrics(void *owner, bool openmetrics, size_t *size)
+{
+    struct supervisor *supervisor = owner;
+    struct metrics_process *processes = memory_zero((size_t)(supervisor->count + 1) * sizeof(*processes));
+    struct metrics metrics = {.totals = supervisor->past,
+                              .ready = not_ready(supervisor) == NULL,
+                              .workers = (uint64_t)supervisor->running,
+                              .worker_restarts = supervisor->restarts,
+                              .process_count = 1,
+                              .processes = processes};
+    snprintf(processes[0].name, sizeof(processes[0].name), "supervisor");
+    report_process(&processes[0].process);
+    for (int i = 0; i < supervisor->count; i++)
+        add_worker(&metrics, &processes[metrics.process_count], &supervisor->slots[i]);
+    feed_report(supervisor->feed, &metrics.feed);
+    char *page = metrics_page(&metrics, openmetrics, size);
+    free(processes);
+    return page;
 }
 
 /* ---- the beginning ---- */
@@ -382,6 +487,7 @@ static void start_slots(struct supervisor *supervisor, const int *listen_fds)
 static void close_all(struct supervisor *supervisor)
 {
     feed_close(supervisor->feed);
+    admin_close(supervisor->admin);
     for (int i = 0; i < supervisor->count; i++) {
         close_pipe(&supervisor->slots[i]);
         uv_close((uv_handle_t *)&supervisor->slots[i].restart, NULL);
@@ -392,19 +498,22 @@ static void close_all(struct supervisor *supervisor)
     uv_close((uv_handle_t *)&supervisor->stop_timer, NULL);
     uv_run(&supervisor->loop, UV_RUN_DEFAULT);
     feed_free(supervisor->feed);
+    admin_free(supervisor->admin);
     free(supervisor->slots);
     free(supervisor->out.bytes);
     uv_loop_close(&supervisor->loop);
 }
 
-int supervisor_run(struct config *config, const int *listen_fds)
+int supervisor_run(struct config *config, const int *listen_fds, int admin_fd)
 {
-    struct supervisor supervisor = {.config = config};
+    struct supervisor supervisor = {.config = config, .admin_fd = admin_fd};
     uv_loop_init(&supervisor.loop);
     start_handles(&supervisor);
     struct change_sink sink = {take_change, take_window, take_resync, take_state, &supervisor};
     supervisor.feed = feed_new(&supervisor.loop, config, sink, on_fatal, &supervisor);
     start_slots(&supervisor, listen_fds);
+    supervisor.admin =
+        admin_new(&supervisor.loop, admin_fd, (struct admin_source){not_ready, all_metrics, &supervisor});
     service_ready();
     uv_run(&supervisor.loop, UV_RUN_DEFAULT);
     close_all(&supervisor);

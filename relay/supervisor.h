@@ -11,8 +11,9 @@ enum {
     SUPERVISOR_BUS_FD = 4,    /* and its end of the bus */
 };
 
-/* Runs config->workers workers on these sockets until SIGTERM or SIGINT; returns the exit status. Closes
- * the sockets when it stops. SIGHUP reaches the workers too, and changes config in place. */
-int supervisor_run(struct config *config, const int *listen_fds);
+/* Runs config->workers workers on these sockets until SIGTERM or SIGINT; returns the exit status. admin_fd is the
+ * admin port's, or -1. Closes the sockets when it stops. SIGHUP reaches the workers too, and changes config in
+ * place. */
+int supervisor_run(struct config *config, const int *listen_fds, int admin_fd);
 
 #endif

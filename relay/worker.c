@@ -5,12 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "bus.h"
 #include "clock.h"
 #include "desk.h"
 #include "feed.h"
 #include "front.h"
 #include "log.h"
+#include "metrics_page.h"
 #include "reload.h"
 #include "relay.h"
 #include "service.h"
@@ -33,6 +35,7 @@ struct worker {
     struct front *front;
     struct feed *feed;           /* NULL under a supervisor */
     struct bus_reader *bus;      /* NULL without one */
+    struct admin *admin;         /* NULL without one */
     uv_prepare_t turn_end;       /* just before the loop sleeps */
     uv_idle_t behind;            /* active: some sessions are still to be written to, so it does not sleep */
     uv_timer_t tick;
@@ -110,11 +113,18 @@ static void log_counters(struct worker *worker)
     worker->logged = *counters;
 }
 
+static void send_report(struct worker *worker)
+{
+    struct report report;
+    report_make(&worker->relay, &report);
+    bus_reader_report(worker->bus, &report);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
     if (worker->bus)
-        bus_reader_beat(worker->bus);
+        send_report(worker);
     else
         service_alive();
     sessions_tick(&worker->relay);
@@ -155,6 +165,9 @@ static void stop(struct worker *worker, int exit_status, bool at_once)
     worker->stop_at_ms = clock_now_ms() + limit_ms;
     front_stop_accepting(worker->front);
     close(worker->place.listen_fd);
+    admin_stop_accepting(worker->admin);
+    if (worker->place.admin_fd >= 0)
+        close(worker->place.admin_fd);
     drain_start(&worker->relay, at_once ? 0 : drain_spread_ms(limit_ms));
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }
@@ -192,6 +205,31 @@ static void on_bus_end(void *owner)
     drain_finish(&worker->relay); /* its death may have come as SIGTERM before (PR_SET_PDEATHSIG) */
 }
 
+/* ---- the admin port ---- */
+
+static const char *not_ready(void *owner)
+{
+    const struct worker *worker = owner;
+    return report_not_ready(&worker->relay);
+}
+
+/* Everything on the page is of this process. */
+static char *own_metrics(void *owner, bool openmetrics, size_t *size)
+{
+    const struct worker *worker = owner;
+    struct report report;
+    report_make(&worker->relay, &report);
+    struct metrics_process process = {"0", report.process, (uint64_t)worker->relay.sessions.count};
+    struct metrics metrics = {.totals = report.totals,
+                              .levels = report.levels,
+                              .ready = !report.why[0],
+                              .workers = 1,
+                              .process_count = 1,
+                              .processes = &process};
+    feed_report(worker->feed, &metrics.feed);
+    return metrics_page(&metrics, openmetrics, size);
+}
+
 /* ---- the beginning ---- */
 
 static bool open_rooms(struct worker *worker)
@@ -208,6 +246,8 @@ static bool open_rooms(struct worker *worker)
         worker->bus = bus_reader_new(&worker->loop, worker->place.bus_fd, relay, on_bus_end, worker);
     else
         worker->feed = feed_new(&worker->loop, worker->config, relay_sink(relay), on_fatal, worker);
+    worker->admin = admin_new(&worker->loop, worker->place.admin_fd,
+                              (struct admin_source){not_ready, own_metrics, worker});
     return worker->front != NULL;
 }
 
@@ -243,6 +283,7 @@ static void close_handles(struct worker *worker)
 static void close_rooms(struct worker *worker)
 {
     front_close(worker->front);
+    admin_close(worker->admin);
     desk_close(worker->relay.desk);
     if (worker->feed)
         feed_close(worker->feed);
@@ -256,6 +297,7 @@ static void close_rooms(struct worker *worker)
     if (worker->bus)
         bus_reader_free(worker->bus);
     front_free(worker->front);
+    admin_free(worker->admin);
     resolver_stop(&worker->relay.resolver);
     marks_stop(&worker->relay.marks);
     inbox_stop(&worker->relay.inbox);

@@ -10,6 +10,7 @@ struct worker_place {
     int number;    /* 0 for the first */
     int listen_fd; /* closed as soon as it stops, so that a successor can have the port */
     int bus_fd;    /* from the supervisor, who has the feed; -1: this process has its own */
+    int admin_fd;  /* the admin port's, closed with the other; -1: none, or it is the supervisor's */
 };
 
 /* Runs until SIGTERM, SIGINT or the end of the bus; returns the exit status. config and keys stay

@@ -26,6 +26,7 @@ static void assert_header(const struct text columns[FEED_COLUMNS], const struct 
     assert_number(columns[FEED_XMIN], header->xmin);
     assert_number(columns[FEED_INSERT_LSN], header->insert_lsn);
     assert_number(columns[FEED_FLUSH_LSN], header->flush_lsn);
+    assert_number(columns[FEED_NOW], header->now_us);
 }
 
 static void assert_notification(const struct text columns[FEED_COLUMNS], const struct change *change)

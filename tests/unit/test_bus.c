@@ -1,5 +1,6 @@
 /* Messages between the processes of a relay: what goes in comes out, whole, however it is cut. */
 #include "bus.h"
+#include "message.h"
 #include "run_suite.h"
 
 #include <stdarg.h>
@@ -219,6 +220,30 @@ START_TEST(a_stream_may_be_cut_anywhere)
 }
 END_TEST
 
+static struct frame seen; /* without its bytes */
+
+static void on_typed(void *owner, const struct change *change, struct frame *frame)
+{
+    (void)owner, (void)change;
+    seen.type = frame->type;
+    seen.since_us = frame->since_us;
+}
+
+START_TEST(a_frame_keeps_its_type_and_its_time)
+{
+    struct change change = {.kind = CHANGE_UPDATED, .user = TEXT("alice"), .body = TEXT("{}"), .cursor = ""};
+    struct frame *frame = message_change(&change);
+    struct bus_buffer out = {0};
+    frame->since_us = INT64_MIN + 5;
+    bus_put_change(&out, &change, frame);
+    ck_assert_uint_eq(bus_take(out.bytes, out.size, &(struct bus_sink){.change = on_typed}), out.size);
+    ck_assert_int_eq(seen.type, FRAME_NOTIFICATION_UPDATED);
+    ck_assert_int_eq(seen.since_us, INT64_MIN + 5);
+    frame_drop(frame);
+    free(out.bytes);
+}
+END_TEST
+
 static size_t big_size;
 
 static void on_big_change(void *owner, const struct change *change, struct frame *frame)
@@ -246,8 +271,8 @@ START_TEST(a_frame_of_a_megabyte_comes_through_whole)
 }
 END_TEST
 
-/* Layout of a message's head: size, text's size and frame's size; kind and kind of change behind the id. */
-enum { AT_SIZE = 0, AT_TEXT_SIZE = 4, AT_FRAME_SIZE = 8, AT_KIND = 32, AT_CHANGE_KIND = 33 };
+/* Layout of a message's head: size, text's size and frame's size; behind the id kind, kind of change, type of frame. */
+enum { AT_SIZE = 0, AT_TEXT_SIZE = 4, AT_FRAME_SIZE = 8, AT_KIND = 32, AT_CHANGE_KIND = 33, AT_FRAME_TYPE = 36 };
 
 static const struct {
     const char *name;
@@ -255,6 +280,7 @@ static const struct {
     uint8_t byte;
 } damages[] = {
     {"no size", AT_SIZE, 0},
+    {"a type of frame that there is not", AT_FRAME_TYPE, FRAME_TYPES},
     {"too small for its parts", AT_SIZE, 37},
     {"too large for its parts", AT_SIZE, 255},
     {"larger than any", AT_SIZE + 3, 255},
@@ -318,11 +344,70 @@ START_TEST(a_reader_ends_when_what_it_reads_is_broken)
 }
 END_TEST
 
+/* Reports that were read from the other end, each whole, no older than the one before. */
+struct heard {
+    struct report report;
+    size_t bytes; /* of the next one */
+    uint64_t last;
+    int count;
+};
+
+static void hear(struct heard *heard, int fd)
+{
+    ssize_t size;
+    while ((size = read(fd, (char *)&heard->report + heard->bytes, sizeof(heard->report) - heard->bytes)) > 0) {
+        heard->bytes += (size_t)size;
+        if (heard->bytes < sizeof(heard->report))
+            continue;
+        ck_assert_uint_gt(heard->report.totals.sessions_opened, heard->last);
+        ck_assert_uint_eq(heard->report.process.started_ms, 42);
+        ck_assert_str_eq(heard->report.why, "because");
+        heard->last = heard->report.totals.sessions_opened;
+        heard->bytes = 0;
+        heard->count++;
+    }
+}
+
+START_TEST(reports_to_one_who_does_not_read_stay_whole)
+{
+    enum { UNHEARD = 300, MORE = 20 };
+    int ends[2], bytes = 1; /* as few as the kernel allows: less than a report */
+    uv_loop_t loop;
+    struct relay relay = {0};
+    static struct report report;
+    static struct heard heard;
+    report.process.started_ms = 42;
+    strcpy(report.why, "because");
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    ck_assert_int_eq(write(ends[1], "", 1), 1); /* takes room: a part of the first report finds none */
+    uv_loop_init(&loop);
+    struct bus_reader *reader = bus_reader_new(&loop, ends[1], &relay, note_end, &the_owner);
+    for (int i = 1; i <= UNHEARD + MORE; i++) {
+        report.totals.sessions_opened = (uint64_t)i;
+        bus_reader_report(reader, &report);
+        if (i == UNHEARD)
+            ck_assert_int_eq(read(ends[0], &(char){0}, 1), 1);
+        if (i >= UNHEARD)
+            hear(&heard, ends[0]);
+    }
+    ck_assert_int_gt(heard.count, MORE / 2);
+    ck_assert_int_lt(heard.count, UNHEARD); /* most were not waited for */
+    ck_assert_uint_ge(heard.last, UNHEARD + MORE - 1);
+    bus_reader_close(reader);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    bus_reader_free(reader);
+    close(ends[0]);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("bus");
     tcase_add_checked_fixture(tcase, start, NULL);
     tcase_add_loop_test(tcase, each_message_comes_out_as_it_went_in, 0, LENGTH(messages));
+    tcase_add_test(tcase, a_frame_keeps_its_type_and_its_time);
     tcase_add_loop_test(tcase, a_message_is_taken_only_when_it_is_whole, 0, LENGTH(messages));
     tcase_add_test(tcase, messages_behind_each_other_come_out_in_their_order);
     tcase_add_loop_test(tcase, a_stream_may_be_cut_anywhere, 1, 100);
@@ -330,5 +415,6 @@ int main(void)
     tcase_add_loop_test(tcase, what_is_no_message_is_told_apart_from_what_is_not_whole_yet, 0, LENGTH(damages));
     tcase_add_test(tcase, a_change_without_the_frame_it_needs_is_no_message);
     tcase_add_test(tcase, a_reader_ends_when_what_it_reads_is_broken);
+    tcase_add_test(tcase, reports_to_one_who_does_not_read_stay_whole);
     return run_suite("bus", tcase);
 }

@@ -7,6 +7,7 @@
 #define ID "01234567-89ab-cdef-0123-456789abcdef"
 #define BODY "{\"id\":\"" ID "\"}"
 #define SNAPSHOT "731:740:733,735"
+#define NOW "1790000000000000"
 
 /* In the order of enum feed_column; NULL is null. */
 struct row {
@@ -38,18 +39,18 @@ static const struct {
     struct row row;
     uint64_t xmin, insert_lsn, flush_lsn;
 } headers[] = {
-    {{"usual", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "23456789", "23456000"}},
+    {{"usual", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "23456789", "23456000", NOW}},
      731,
      23456789,
      23456000},
-    {{"zeros", {"h", NULL, NULL, NULL, NULL, "1:1:", "0", "0", "0"}}, 0, 0, 0},
+    {{"zeros", {"h", NULL, NULL, NULL, NULL, "1:1:", "0", "0", "0", NOW}}, 0, 0, 0},
     {{"largest",
       {"h", NULL, NULL, NULL, NULL, "1:1:", "18446744073709551615", "18446744073709551615",
-       "18446744073709551614"}},
+       "18446744073709551614", NOW}},
      UINT64_MAX,
      UINT64_MAX,
      UINT64_MAX - 1},
-    {{"what stands in other columns", {"h", "alice", ID, "x", BODY, SNAPSHOT, "731", "1", "2"}}, 731, 1, 2},
+    {{"what stands in other columns", {"h", "alice", ID, "x", BODY, SNAPSHOT, "731", "1", "2", NOW}}, 731, 1, 2},
 };
 
 START_TEST(a_header_says_where_the_feed_stands)
@@ -59,6 +60,7 @@ START_TEST(a_header_says_where_the_feed_stands)
     ck_assert_uint_eq(header.xmin, headers[_i].xmin);
     ck_assert_uint_eq(header.insert_lsn, headers[_i].insert_lsn);
     ck_assert_uint_eq(header.flush_lsn, headers[_i].flush_lsn);
+    ck_assert_uint_eq(header.now_us, 1790000000000000);
 }
 END_TEST
 
@@ -112,21 +114,23 @@ static const struct row bad[] = {
     {"kind in capitals", {"N", "alice", ID, "1", BODY}},
     {"kind of two letters", {"nu", "alice", ID, "1", BODY}},
 
-    {"header without snapshot", {"h", NULL, NULL, NULL, NULL, NULL, "731", "1", "1"}},
-    {"header with an empty snapshot", {"h", NULL, NULL, NULL, NULL, "", "731", "1", "1"}},
-    {"header without xmin", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, NULL, "1", "1"}},
-    {"header without insert lsn", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", NULL, "1"}},
-    {"header without flush lsn", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "1", NULL}},
-    {"header with an empty xmin", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "", "1", "1"}},
-    {"header with a negative xmin", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "-1", "1", "1"}},
+    {"header without snapshot", {"h", NULL, NULL, NULL, NULL, NULL, "731", "1", "1", NOW}},
+    {"header with an empty snapshot", {"h", NULL, NULL, NULL, NULL, "", "731", "1", "1", NOW}},
+    {"header without xmin", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, NULL, "1", "1", NOW}},
+    {"header without insert lsn", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", NULL, "1", NOW}},
+    {"header without flush lsn", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "1", NULL, NOW}},
+    {"header with an empty xmin", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "", "1", "1", NOW}},
+    {"header with a negative xmin", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "-1", "1", "1", NOW}},
     {"header with an xmin beyond 64 bits",
-     {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "18446744073709551616", "1", "1"}},
-    {"header with a sign", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "+1", "1", "1"}},
-    {"header with a blank", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, " 1", "1", "1"}},
-    {"header with a fraction", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "1.5", "1"}},
+     {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "18446744073709551616", "1", "1", NOW}},
+    {"header with a sign", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "+1", "1", "1", NOW}},
+    {"header with a blank", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, " 1", "1", "1", NOW}},
+    {"header with a fraction", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "1.5", "1", NOW}},
     {"header with an lsn as PostgreSQL writes it",
-     {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "0/16B3740", "1"}},
-    {"header with 21 digits", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "1", "100000000000000000000"}},
+     {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "0/16B3740", "1", NOW}},
+    {"header with 21 digits", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "1", "1", "100000000000000000000", NOW}},
+    {"header without the time", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "1", "1", NULL}},
+    {"header with a time of before 1970", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "1", "1", "-1"}},
 
     {"new without user", {"n", NULL, ID, "1", BODY}},
     {"new with an empty user", {"n", "", ID, "1", BODY}},

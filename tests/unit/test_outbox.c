@@ -5,11 +5,13 @@
 #include <string.h>
 
 static struct outbox_pool pool;
+static struct deliveries sent;
 static struct outbox outbox;
 
 static void start(void)
 {
     pool = (struct outbox_pool){0};
+    sent = (struct deliveries){0};
     outbox = (struct outbox){0};
 }
 
@@ -125,9 +127,11 @@ START_TEST(whole_frames_are_gathered_as_long_as_they_fit)
             at += size;
         }
     }
-    ck_assert_uint_eq(outbox_gather(&outbox, &pool, buffer, gathers[_i].room), gathers[_i].written);
+    ck_assert_uint_eq(outbox_gather(&outbox, &pool, buffer, gathers[_i].room, &sent), gathers[_i].written);
     ck_assert_mem_eq(buffer, expected, sizeof(buffer)); /* nothing behind it is touched */
     ck_assert_uint_eq(outbox.bytes, total - gathers[_i].written);
+    ck_assert_uint_eq(pool.bytes, outbox.bytes);
+    ck_assert_uint_eq(sent.bytes, gathers[_i].written);
     for (int i = 0; i < gathers[_i].left; i++)
         expect_next((char)('a' + count - gathers[_i].left + i));
     ck_assert_ptr_null(outbox.head);
@@ -139,7 +143,7 @@ START_TEST(gathering_releases_what_it_copied)
     struct frame *frame = frame_of('s', 8);
     uint8_t buffer[8];
     outbox_push(&outbox, &pool, frame_hold(frame));
-    ck_assert_uint_eq(outbox_gather(&outbox, &pool, buffer, sizeof(buffer)), 8);
+    ck_assert_uint_eq(outbox_gather(&outbox, &pool, buffer, sizeof(buffer), &sent), 8);
     ck_assert_uint_eq(frame->refs, 1);
     frame_drop(frame);
 }
