@@ -51,7 +51,7 @@ describe('errors', () => {
 
   it('whatever the commands blame has an entry, and an entry is blamed', () => {
     const blamed = new Set([
-      ...inSources(/\breport_(?:warn|fail)\([^"();]+, "(\w+)"/g),
+      ...inSources(/\bfindings_(?:warn|fail)\([^"();]+, "(\w+)"/g),
       ...inSources(/\bfail\(\s*error,\s*"([a-z]+_[a-z_]+): /g),
       ...inSources(/\bfail\([A-Z_]+, "(\w+)",/g),
       ...inSources(/"pgherald [a-z -]+: ([a-z]+_[a-z_]+): /g),
