@@ -9,8 +9,11 @@ program=$1
 roff() { sed -e 's/\\/\\e/g' -e 's/-/\\-/g' -e "s/^\([.']\)/\\\\\&\1/"; }
 verbatim() { printf '.nf\n' && roff && printf '.fi\n'; }
 # All of a command's help but its usage, and, for serve, the variables.
-help_of() { "$program" "$1" --help | sed -e '/^  HERALD_[A-Z_]* (default/,$d' -e '/^[Uu]sage:/d' -e '/^Exit status:/d' | sed -e '1{/^$/d}'; }
-exit_of() { "$program" "$1" --help | sed -n 's/^Exit status: //p'; }
+help_of() {
+  "$program" "$1" --help |
+    sed -e '/^  HERALD_[A-Z_]* (default/,$d' -e '/^[Uu]sage:/d' -e '/^Exit status:/,/^$/d' | sed '1{/^$/d}'
+}
+exit_of() { "$program" "$1" --help | sed -n '/^Exit status: /,/^$/{s/^Exit status: //;/^$/!p;}'; }
 
 commands=$("$program" --help | sed -n 's/^  \([a-z]\{1,\}\)  *.*/\1/p')
 

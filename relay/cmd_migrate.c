@@ -53,12 +53,10 @@ static bool wait_read(const char *text, int *seconds)
 /* Returns -1 to go on, else the exit status. */
 static int options_read(int argc, char **argv, struct migrate_options *options)
 {
-    static const struct option names[] = {{"status", no_argument, NULL, 's'},
-                                          {"wait", required_argument, NULL, 'w'},
-                                          {"database", required_argument, NULL, 'd'},
-                                          {"config", required_argument, NULL, 'c'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option names[] = {
+        {"status", no_argument, NULL, 's'},         {"wait", required_argument, NULL, 'w'},
+        {"database", required_argument, NULL, 'd'}, {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},           {0}};
     int letter;
     optind = 1;
     opterr = 0;
@@ -69,7 +67,8 @@ static int options_read(int argc, char **argv, struct migrate_options *options)
             break;
         case 'w':
             if (!wait_read(optarg, &options->wait_s)) {
-                fprintf(stderr, "pgherald migrate: --wait takes seconds, 0 to %d, not %s\n", WAIT_MAX_S, optarg);
+                fprintf(stderr, "pgherald migrate: --wait takes seconds, 0 to %d, not %s\n", WAIT_MAX_S,
+                        optarg);
                 return 2;
             }
             break;

@@ -473,14 +473,16 @@ static bool server_allowed(PGconn *db, char error[MIGRATE_ERROR_BYTES])
 static bool fail_in_use(PGconn *db, char error[MIGRATE_ERROR_BYTES])
 {
     char reason[MIGRATE_ERROR_BYTES], ignored[MIGRATE_ERROR_BYTES];
-    char *pids = ask(db,
-                     "select string_agg(distinct l.pid::text, ', ') from pg_locks l"
-                     " join pg_class c on c.oid = l.relation"
-                     " where l.granted and l.pid <> pg_backend_pid() and c.relnamespace = to_regnamespace('herald')"
-                     " and l.database = (select d.oid from pg_database d where d.datname = current_database())",
-                     ignored);
+    char *pids =
+        ask(db,
+            "select string_agg(distinct l.pid::text, ', ') from pg_locks l"
+            " join pg_class c on c.oid = l.relation"
+            " where l.granted and l.pid <> pg_backend_pid() and c.relnamespace = to_regnamespace('herald')"
+            " and l.database = (select d.oid from pg_database d where d.datname = current_database())",
+            ignored);
     text_copy(reason, sizeof reason, error, strlen(error));
-    fail(error, "%.700s. Its table is in use by a transaction that does not end%s%.100s: end it, or use --wait",
+    fail(error,
+         "%.700s. Its table is in use by a transaction that does not end%s%.100s: end it, or use --wait",
          reason, pids && *pids ? "; process " : "", pids ? pids : "");
     free(pids);
     return false;

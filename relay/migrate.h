@@ -12,7 +12,12 @@
 #include <stdio.h>
 
 /* MIGRATE_WAIT_S: how long writers' transactions are waited for, unless told otherwise. */
-enum { MIGRATE_WAIT_S = 60, MIGRATE_ERROR_BYTES = 1024, MIGRATE_CHECKSUM_BYTES = 65, MIGRATE_NAME_BYTES = 80 };
+enum {
+    MIGRATE_WAIT_S = 60,
+    MIGRATE_ERROR_BYTES = 1024,
+    MIGRATE_CHECKSUM_BYTES = 65,
+    MIGRATE_NAME_BYTES = 80
+};
 
 enum migrate_state {
     MIGRATE_APPLIED,

@@ -71,7 +71,8 @@ begin
               from pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped);
   elsif v_generated = 'v' then
     raise feature_not_supported using
-      message = format('%s: column %I of %s is generated when it is read, and triggers do not see it', what, column_name, relation),
+      message = format('%s: column %I of %s is generated when it is read, and triggers do not see it',
+                       what, column_name, relation),
       hint = 'Make it a stored generated column.';
   end if;
   return quote_ident(column_name);
@@ -143,7 +144,8 @@ begin
                     from jsonb_each(template) with ordinality m (key, value, k) group by (m.k - 1) / 50) p);
     when 'array' then
       return (select string_agg(format('jsonb_build_array(%s)', p.elements), ' || ' order by p.k)
-              from (select (e.k - 1) / 50 as k, string_agg(herald.watch_data(relation, e.value), ', ' order by e.k) as elements
+              from (select (e.k - 1) / 50 as k,
+                           string_agg(herald.watch_data(relation, e.value), ', ' order by e.k) as elements
                     from jsonb_array_elements(template) with ordinality e (value, k) group by 1) p);
     else
       v_text := herald.watch_template(relation, v_text, 'data', true);
@@ -279,25 +281,28 @@ as $$
 declare
   v_config jsonb;
 begin
-  v_config := convert_from(substr(arguments, 1, length(arguments) - 1), getdatabaseencoding()); -- without its closing zero
+  -- Without its closing zero.
+  v_config := convert_from(substr(arguments, 1, length(arguments) - 1), getdatabaseencoding());
   return case when v_config ? 'herald.watch' then v_config - 'herald.watch' end;
 exception when others then
   return null; -- somebody else's trigger
 end
 $$;
 comment on function herald.watch_config(bytea) is
-  'internal, for herald.watches: what a trigger of herald.watch was made of, from pg_trigger.tgargs; null for other triggers';
+  'internal, for herald.watches: what a trigger of herald.watch was made of, from pg_trigger.tgargs; null for others';
 
 create view herald.watches as
 select w.table_name, w.config ->> 'name' as name, w.config ->> 'user_column' as user_column,
        w.config ->> 'title' as title, w.config ->> 'message' as message, w.config ->> 'category' as category,
-       w.config ->> 'severity' as severity, w.config ->> 'action_url' as action_url, nullif(w.config -> 'data', 'null') as data,
-       w.config ->> 'dedupe_key' as dedupe_key, (w.config ->> 'expires_after')::interval as expires_after,
+       w.config ->> 'severity' as severity, w.config ->> 'action_url' as action_url,
+       nullif(w.config -> 'data', 'null') as data, w.config ->> 'dedupe_key' as dedupe_key,
+       (w.config ->> 'expires_after')::interval as expires_after,
        (w.config ->> 'on_insert')::boolean as on_insert,
        array(select jsonb_array_elements_text(w.config -> 'on_update_of')) as on_update_of,
-       w.config ->> 'only_when' as only_when, w.enabled, w.code, w.runs_as, e.message as last_error, e.occurred_at as last_error_at
-from (select t.tgrelid::regclass as table_name, c.config, t.tgfoid::regprocedure as code, bool_and(t.tgenabled <> 'D') as enabled,
-             pg_get_userbyid(min(p.proowner)) as runs_as
+       w.config ->> 'only_when' as only_when, w.enabled, w.code, w.runs_as,
+       e.message as last_error, e.occurred_at as last_error_at
+from (select t.tgrelid::regclass as table_name, c.config, t.tgfoid::regprocedure as code,
+             bool_and(t.tgenabled <> 'D') as enabled, pg_get_userbyid(min(p.proowner)) as runs_as
       from pg_trigger t
       join pg_proc p on p.oid = t.tgfoid
       cross join lateral (select herald.watch_config(t.tgargs)) c (config)
@@ -323,7 +328,8 @@ begin
   end if;
   select c.relkind, c.relpersistence, c.relnamespace, n.nspname, c.oid < 16384 as of_the_system into v_table
   from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation;
-  if v_table.relkind not in ('r', 'p') or v_table.relpersistence = 't' or v_table.nspname = 'herald' or v_table.of_the_system then
+  if v_table.relkind not in ('r', 'p') or v_table.relpersistence = 't' or v_table.nspname = 'herald'
+     or v_table.of_the_system then
     raise wrong_object_type using
       message = format('%s cannot be watched', relation),
       hint = 'Tables can, also partitioned ones; views, foreign and temporary tables, and those of herald and of the '
@@ -344,7 +350,8 @@ begin
   end if;
   if coalesce(config ->> 'name', '') !~ '^[a-z][a-z0-9_]{0,29}$' then
     raise invalid_parameter_value using
-      message = format('name must be a letter and up to 29 letters, digits and underscores, in lower case, not %L', config ->> 'name');
+      message = format('name must be a letter and up to 29 letters, digits and underscores, in lower case, not %L',
+                       config ->> 'name');
   elsif config ->> 'title' is null then
     raise null_value_not_allowed using message = 'title must not be null';
   elsif coalesce(config ->> 'severity', '') !~ '[{}]|^(info|success|warning|error)$' then
@@ -384,7 +391,8 @@ exception when others then
     hint = 'It is a condition of SQL about new.column and old.column. Names outside pg_catalog need their schema.';
 end
 $$;
-comment on function herald.watch_check_condition(regclass, text) is 'internal, for herald.watch: an error if only_when is no condition';
+comment on function herald.watch_check_condition(regclass, text) is
+  'internal, for herald.watch: an error if only_when is no condition';
 
 create function herald.watch_function(relation regclass, watch text) returns text
   language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -430,7 +438,8 @@ begin
 end
 $$;
 comment on function herald.watch_function(regclass, text) is
-  'internal, for herald.watch: the trigger function that a watch has, or the name for one; an error if it is not the caller''s';
+  'internal, for herald.watch: the trigger function that a watch has, or the name for one; an error if it is not the '
+  'caller''s';
 
 create function herald.watch(table_name regclass, user_column text, title text, message text default '',
                              category text default null, severity text default 'info', action_url text default null,
@@ -485,7 +494,8 @@ begin
   end if;
   v_trigger := 'herald_watch_' || name || '_update';
   if cardinality(on_update_of) > 0 then
-    execute format('create or replace trigger %I after update on %s referencing old table as old_rows new table as new_rows '
+    execute format('create or replace trigger %I after update on %s '
+                   'referencing old table as old_rows new table as new_rows '
                    'for each statement execute function %s(%L)', v_trigger, table_name, v_function, v_config);
   elsif exists (select from pg_trigger t where t.tgrelid = table_name and t.tgname = v_trigger) then
     execute format('drop trigger %I on %s', v_trigger, table_name);
@@ -493,13 +503,14 @@ begin
   perform herald.watch_forget(table_name, name);
 end
 $$;
-comment on function herald.watch(regclass, text, text, text, text, text, text, jsonb, text, interval, boolean, text[], text, text) is
-  'makes notifications of a table''s rows: for each one inserted (on_insert), and each one in which a column of on_update_of '
-  'has changed, if only_when, a condition of SQL about new.column and old.column, is true. user_column: whose it is; null: '
-  'nobody''s. title, message, category, severity, action_url, dedupe_key and the strings in data are templates: {column}, '
-  '{old.column}, {{ and }}. name tells several watches of a table apart; the same again replaces it. It needs TRIGGER on the '
-  'table, CREATE on its schema and herald_app, and runs with its caller''s rights. What fails there is a warning, never an '
-  'error: see herald.watches';
+comment on function herald.watch(regclass, text, text, text, text, text, text, jsonb, text, interval, boolean, text[], text,
+                                 text) is
+  'makes notifications of a table''s rows: for each one inserted (on_insert), and each one in which a column of '
+  'on_update_of has changed, if only_when, a condition of SQL about new.column and old.column, is true. user_column: whose '
+  'it is; null: nobody''s. title, message, category, severity, action_url, dedupe_key and the strings in data are '
+  'templates: {column}, {old.column}, {{ and }}. name tells several watches of a table apart; the same again replaces it. '
+  'It needs TRIGGER on the table, CREATE on its schema and herald_app, and runs with its caller''s rights. What fails there '
+  'is a warning, never an error: see herald.watches';
 
 create function herald.unwatch(table_name regclass, name text default 'watch') returns boolean
   language plpgsql set search_path = pg_catalog, pg_temp
