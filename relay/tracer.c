@@ -99,14 +99,21 @@ static void tell_unknown(struct tracer *tracer, const char *id)
             "where l.relation = 'herald.notifications'::regclass and l.mode = 'RowExclusiveLock' "
             "and l.database = (select d.oid from pg_database d where d.datname = current_database())",
             0, NULL);
-    if (!rows)
-        return;
-    bool open = strcmp(PQgetvalue(rows, 0, 0), "0") != 0;
-    findings_fail(
-        &tracer->findings, "notification_unknown",
-        "%s is in no row that is committed; transactions that have written the table and are open: %s%s%s%s",
-        id, PQgetvalue(rows, 0, 0), open ? " (backends " : "", PQgetvalue(rows, 0, 1), open ? ")" : "");
+    PGresult *truncated =
+        ask(tracer, "select " UTC("max(t.deleted_at)") " from herald.tombstones t where t.user_id is null", 0,
+            NULL);
+    bool open = rows && strcmp(PQgetvalue(rows, 0, 0), "0") != 0;
+    if (!rows || !truncated)
+        goto out;
+    findings_fail(&tracer->findings, "notification_unknown",
+                "%s is in no row that is committed; transactions that have written the table and are open: "
+                "%s%s%s%s%s%s",
+                id, PQgetvalue(rows, 0, 0), open ? " (backends " : "", PQgetvalue(rows, 0, 1),
+                open ? ")" : "", PQgetisnull(truncated, 0, 0) ? "" : "; the table was truncated at ",
+                PQgetvalue(truncated, 0, 0));
+out:
     PQclear(rows);
+    PQclear(truncated);
 }
 
 static bool find_tombstone(struct tracer *tracer, const char *id)

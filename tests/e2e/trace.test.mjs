@@ -43,7 +43,7 @@ describe('trace', () => {
     for (const tab of tabs) await tab.next('new_notification', (frame) => frame.notification.id === id);
     const { names, of, output } = await trace(['--notification', id]);
     assert.deepEqual(names, [], output);
-    assert.match(of('notification')[0].text, new RegExp(`^${id}: version 1, created \\S+Z, unread, last written by transaction \\d+, committed`));
+    assert.match(of('notification')[0].text, new RegExp(`^${id}: version 1, created \\S+Z, unread, last written by transaction \\d+, committed$`));
     assert.match(of('user')[0].text, new RegExp(`^u-${user} is found`));
     const relays = of('relay');
     assert.equal(relays.length, 3, output); // processes with tabs: one, and two workers
@@ -162,11 +162,17 @@ describe('trace', () => {
     await Promise.all([first.end(), second.end()]);
   });
 
-  it('no relay at all', async () => {
-    const alone = await cluster.database();
-    await alone.notify('alice', 'x');
-    const { names } = await trace(['--user', 'u-alice'], { url: alone.url(), wait: 1 });
-    assert.deepEqual(names, ['no_relay']);
+  it('no relay at all, where the server knows when a transaction was committed, and a table that was truncated', async (t) => {
+    const other = await Cluster.start({ track_commit_timestamp: 'on' });
+    t.after(() => other.end());
+    const alone = await other.database();
+    const id = await alone.notify('alice', 'x');
+    const traced = await trace(['--user', 'u-alice'], { url: alone.url(), wait: 1 });
+    assert.deepEqual(traced.names, ['no_relay']);
+    assert.match(traced.of('notification')[0].text, / committed 20\d\d-\S+Z$/);
+    await alone.sql('truncate herald.notifications');
+    const truncated = await trace(['--notification', id], { url: alone.url(), wait: 1 });
+    assert.match(truncated.of('notification')[0].text, /; the table was truncated at \S+Z\. /);
   });
 
   it('what cannot be asked is said with its name', async () => {
