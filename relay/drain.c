@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "event.h"
 #include "message.h"
 #include "relay.h"
 
@@ -16,6 +17,8 @@ uint64_t drain_spread_ms(uint64_t limit_ms)
 static void tell(struct session *session)
 {
     int64_t retry_ms = DRAIN_RETRY_MIN_MS + random() % (DRAIN_RETRY_MAX_MS - DRAIN_RETRY_MIN_MS + 1);
+    if (session->stream)
+        session_push_now(session, event_retry(retry_ms));
     session_push_now(session, message_draining(retry_ms));
 }
 

@@ -61,26 +61,36 @@ static struct frame *frame_alloc(size_t size)
     frame->size = (uint32_t)size;
     frame->since_us = 0;
     frame->type = FRAME_OTHER;
-    frame->passing = false;
+    frame->event = NULL;
+    frame->passing = frame->application = frame->is_event = false;
     return frame;
+}
+
+static size_t size_of(const struct text *parts, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].size;
+    return size;
+}
+
+static void join(uint8_t *out, const struct text *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size)
+            memcpy(out, parts[i].bytes, parts[i].size);
+        out += parts[i].size;
+    }
 }
 
 static struct frame *frame_new(uint8_t opcode, const struct text *parts, size_t count)
 {
-    size_t payload = 0;
-    for (size_t i = 0; i < count; i++)
-        payload += parts[i].size;
-
+    size_t payload = size_of(parts, count);
     uint8_t header[FRAME_HEADER_MAX];
     size_t head = header_write(header, opcode, payload);
     struct frame *frame = frame_alloc(head + payload);
     memcpy(frame->bytes, header, head);
-    uint8_t *at = frame->bytes + head;
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].size)
-            memcpy(at, parts[i].bytes, parts[i].size);
-        at += parts[i].size;
-    }
+    join(frame->bytes + head, parts, count);
     return frame;
 }
 
@@ -107,6 +117,14 @@ struct frame *frame_new_close(uint16_t code, const char *reason)
     return frame;
 }
 
+struct frame *frame_new_event(const struct text *parts, size_t count)
+{
+    struct frame *frame = frame_alloc(size_of(parts, count));
+    join(frame->bytes, parts, count);
+    frame->is_event = true;
+    return frame;
+}
+
 struct frame *frame_from_wire(const uint8_t *bytes, size_t size)
 {
     struct frame *frame = frame_alloc(size);
@@ -125,8 +143,11 @@ void frame_drop(struct frame *frame)
     if (!frame)
         return;
     assert(frame->refs > 0);
-    if (--frame->refs == 0)
-        free(frame);
+    if (--frame->refs > 0)
+        return;
+    if (frame->event)
+        frame_drop(frame->event);
+    free(frame);
 }
 
 struct text frame_payload(const struct frame *frame)

@@ -1,6 +1,7 @@
 /* A frame is one finished WebSocket frame (RFC 6455 §5.2, server side, never
  * masked): header and payload as they go to the socket. It is made once per
- * event, never changed, and shared by reference count between all tabs. */
+ * event, never changed, and shared by reference count between all tabs. What goes
+ * to an event stream is a frame as well, without that header. */
 #ifndef PGHERALD_FRAME_H
 #define PGHERALD_FRAME_H
 
@@ -47,8 +48,11 @@ struct frame {
     uint32_t refs;
     uint32_t size; /* bytes on the wire */
     int64_t since_us; /* monotonic: since when what it says is true, see latency.h; 0: not known */
+    struct frame *event; /* the same for event streams, made when the first one needs it (event.h); or NULL */
     uint8_t type;     /* enum frame_type */
-    bool passing;  /* of the feed: who cannot take it is caught up later; an answer is never dropped */
+    bool passing;     /* of the feed: who cannot take it is caught up later; an answer is never dropped */
+    bool application; /* its text is the application's: what looks like a cursor in it is none */
+    bool is_event;    /* bytes of an event stream, not of a WebSocket */
     uint8_t bytes[];
 };
 
@@ -56,6 +60,8 @@ struct frame {
 struct frame *frame_new_text(const struct text *parts, size_t count); /* payload: the parts joined */
 struct frame *frame_new_ping(void); /* with a payload: libwebsockets tells of no empty pong */
 struct frame *frame_new_close(uint16_t code, const char *reason);
+/* For an event stream: the parts joined and nothing around them. */
+struct frame *frame_new_event(const struct text *parts, size_t count);
 struct frame *frame_from_wire(const uint8_t *bytes, size_t size); /* copies a finished frame */
 
 struct frame *frame_hold(struct frame *frame); /* one more owner; returns its argument */

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "doorman.h"
+#include "event.h"
 #include "forwarded.h"
 #include "http.h"
 #include "log.h"
@@ -22,9 +23,12 @@
 #include "origin.h"
 #include "proxy_intake.h"
 #include "socket_taken.h"
+#include "stream.h"
+#include "stream_socket.h"
 #include "tls.h"
 
 #define ENDPOINT "/api/v1/notifications/ws"
+#define STREAM "/api/v1/notifications/stream"
 
 enum {
     ACCEPT_BATCH = 64,
@@ -42,6 +46,7 @@ struct front {
     struct lws *listener;
     struct proxy_intake *intake;
     struct doorman *doorman;
+    struct stream_sockets *streams;
     int listen_fd; /* a duplicate of the caller's; -1 when no longer accepting */
     uint64_t complain_ms; /* not before: the next line about too few file descriptors */
     int spare_fd;  /* given up for a moment when the process has no other left */
@@ -310,13 +315,13 @@ static struct net_address handshake_client(struct lws *wsi, struct net_address p
 }
 
 /* The guest becomes a session. */
-static struct session *admit(struct lws *wsi)
+static struct session *admit(struct lws *wsi, void *socket, struct stream *stream)
 {
     struct front *front = front_of(wsi);
     struct guest *guest = guest_of(wsi);
     struct net_address client = handshake_client(wsi, guest->address);
     guest_free(front, guest);
-    struct session *session = session_open(front->relay, wsi, client);
+    struct session *session = session_open(front->relay, socket, client, stream);
     lws_set_opaque_user_data(wsi, session);
     return session;
 }
@@ -324,11 +329,112 @@ static struct session *admit(struct lws *wsi)
 static void established(struct lws *wsi)
 {
     char cursor[HEADER_BYTES], buffer[HEADER_BYTES];
-    struct session *session = admit(wsi);
+    struct session *session = admit(wsi, wsi, NULL);
     struct text token = handshake_token(wsi, buffer, sizeof(buffer));
     bool given = token.size || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
     if (given && session->state == SESSION_WAITING)
         login_start(session, token, handshake_cursor(wsi, cursor, sizeof(cursor)), "");
+}
+
+/* ---- streams ---- */
+
+static bool asks_for_stream(struct lws *wsi, enum lws_token_indexes method)
+{
+    char path[sizeof(STREAM) + 1];
+    return strcmp(header(wsi, method, path, sizeof(path)), STREAM) == 0;
+}
+
+/* A response that ends the connection; the frame is dropped. */
+static int respond(struct lws *wsi, struct frame *response)
+{
+    door_write(wsi, response->bytes, response->size);
+    frame_drop(response);
+    return -1;
+}
+
+static int refuse_stream(struct lws *wsi, enum refusal refusal)
+{
+    front_of(wsi)->relay->counters.handshakes_refused[refusal]++;
+    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)),
+             LOG_STR("reason", refusal_reason(refusal)));
+    return respond(wsi, stream_refuse(refusal));
+}
+
+/* What the page that asks may be told of: its origin, "*", or "" for none. False: it may not ask. */
+static bool stream_origin(struct lws *wsi, char *out, size_t size)
+{
+    const struct config *config = front_of(wsi)->relay->config;
+    char host[256];
+    out[0] = '\0';
+    if (!lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN))
+        return true;
+    if (!origin_allowed(config->allowed_origins, header(wsi, WSI_TOKEN_ORIGIN, out, size),
+                        header(wsi, WSI_TOKEN_HOST, host, sizeof(host))))
+        return false;
+    if (config->allowed_origins && strcmp(config->allowed_origins, "*") == 0)
+        snprintf(out, size, "*");
+    return true;
+}
+
+/* What an EventSource read last, or where a program says it was. An empty header is none. */
+static struct text stream_cursor(struct lws *wsi, char *buffer, size_t size)
+{
+    static const char name[] = "last-event-id:";
+    int length = lws_hdr_custom_copy(wsi, buffer, (int)size, name, (int)sizeof(name) - 1);
+    return length > 0 ? (struct text){buffer, (size_t)length} : handshake_cursor(wsi, buffer, size);
+}
+
+/* A page of another origin asks first, as its token is in a header (Fetch §4.8). */
+static int answer_preflight(struct lws *wsi)
+{
+    char origin[512];
+    if (!stream_origin(wsi, origin, sizeof(origin)))
+        return refuse_stream(wsi, REFUSAL_ORIGIN);
+    return respond(wsi, stream_preflight(origin));
+}
+
+/* libwebsockets keeps the socket, and is to do nothing more with it: no polling, no timeout. */
+static struct session *begin_stream(struct lws *wsi, const char *origin)
+{
+    struct stream_socket *socket = stream_socket_new(front_of(wsi)->streams, lws_get_socket_fd(wsi), wsi);
+    struct session *session = admit(wsi, socket, stream_new(&stream_door, origin));
+    door_read(wsi, false);
+    lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+    if (!stream_socket_watch(socket, session->id))
+        session_end(session, END_CAPACITY);
+    return session;
+}
+
+static int open_stream(struct lws *wsi)
+{
+    char origin[512], buffer[HEADER_BYTES], last[HEADER_BYTES];
+    if (!stream_origin(wsi, origin, sizeof(origin)))
+        return refuse_stream(wsi, REFUSAL_ORIGIN);
+    if (has_body(wsi))
+        return refuse_stream(wsi, REFUSAL_BAD_REQUEST);
+    struct text cursor = stream_cursor(wsi, last, sizeof(last));
+    if (cursor.bytes && strcmp(cursor.bytes, EVENT_ID_CLOSED) == 0)
+        return respond(wsi, stream_no_more(origin));
+    struct session *session = begin_stream(wsi, origin);
+    struct text token = handshake_token(wsi, buffer, sizeof(buffer));
+    if (session->state != SESSION_WAITING)
+        ; /* ended already */
+    else if (token.size || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION))
+        login_start(session, token, cursor, "");
+    else
+        session_end(session, END_NO_TOKEN);
+    /* There are 1024 places for the headers of all connections, and who keeps one for minutes is closed. */
+    lws_http_headers_detach(wsi);
+    return 0;
+}
+
+static int answer_request(struct lws *wsi)
+{
+    if (asks_for_stream(wsi, WSI_TOKEN_GET_URI))
+        return open_stream(wsi);
+    if (asks_for_stream(wsi, WSI_TOKEN_OPTIONS_URI))
+        return answer_preflight(wsi);
+    return http_answer(front_of(wsi)->relay, wsi);
 }
 
 /* ---- frames in ---- */
@@ -343,6 +449,8 @@ static void receive(struct lws *wsi, struct session *session, const char *bytes,
 static void gone(struct lws *wsi, struct session *session)
 {
     lws_set_opaque_user_data(wsi, NULL);
+    if (session->stream)
+        stream_socket_free(session->socket);
     session_gone(session);
 }
 
@@ -382,6 +490,11 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_WSI_DESTROY:
         guest_free(front_of(wsi), guest_of(wsi));
         return 0;
+    case LWS_CALLBACK_CLOSED_HTTP:
+        session = session_of(wsi);
+        if (session)
+            gone(wsi, session);
+        return 0;
     case LWS_CALLBACK_RAW_ADOPT:
         /* What libwebsockets makes of a CONNECT request; it would leave the connection open for ever. */
         return -1;
@@ -393,7 +506,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         established(wsi);
         return 0;
     case LWS_CALLBACK_HTTP:
-        return http_answer(front_of(wsi)->relay, wsi);
+        return answer_request(wsi);
     case LWS_CALLBACK_RECEIVE:
     case LWS_CALLBACK_RECEIVE_PONG:
     case LWS_CALLBACK_SERVER_WRITEABLE:
@@ -463,6 +576,9 @@ struct front *front_new(struct relay *relay, int listen_fd)
     front->vhost = lws_get_vhost_by_name(front->context, "pgherald");
     front->intake = proxy_intake_new(relay, to_doorman, front);
     front->doorman = doorman_new(relay, ENDPOINT, adopt, front);
+    front->streams = stream_sockets_new(relay, door_kill);
+    if (!front->streams)
+        return NULL;
     lws_sock_file_fd_type fd = {.filefd = front->listen_fd};
     front->listener =
         lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, protocols[0].name, NULL);
@@ -493,6 +609,7 @@ void front_close(struct front *front)
 {
     proxy_intake_close(front->intake);
     doorman_close(front->doorman);
+    stream_sockets_close(front->streams);
     lws_context_destroy(front->context);
 }
 
@@ -500,6 +617,7 @@ void front_free(struct front *front)
 {
     lws_context_destroy(front->context); /* the second half, once its handles are closed */
     doorman_free(front->doorman);
+    stream_sockets_free(front->streams);
     proxy_intake_free(front->intake);
     close(front->spare_fd);
     free(front);

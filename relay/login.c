@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "message.h"
 #include "relay.h"
+#include "stream.h"
 
 static enum end_reason reason_of(enum auth_result result)
 {
@@ -203,6 +204,8 @@ void login_finish(struct session *session, int64_t unread_count)
 
     /* `connected`, then what it missed, then what came while it logged in. */
     struct outbox waiting = session_take_waiting(session);
+    if (session->stream)
+        session_push_now(session, stream_begin(session->stream));
     session_push_now(session, message_connected(session->user->id, public_id, unread_count, login->cursor,
                                                 session->relay->config->heartbeat_s, login->expires_s, login->ref));
     if (login->resumes)

@@ -168,6 +168,22 @@ struct text message_notification(const struct frame *frame)
     return (struct text){payload.bytes + start, (size_t)(end - payload.bytes) - start};
 }
 
+/* Looked for from the end: what a notification's data has under that name stands before. In a string the quotes
+ * would be escaped. */
+struct text message_cursor(const struct frame *frame)
+{
+    static const char name[] = ",\"cursor\":\"";
+    const struct text payload = frame_payload(frame);
+    for (size_t at = payload.size; at >= sizeof(name) - 1; at--) {
+        const char *value = payload.bytes + at;
+        if (memcmp(value - (sizeof(name) - 1), name, sizeof(name) - 1) != 0)
+            continue;
+        const char *end = memchr(value, '"', payload.size - at);
+        return (struct text){value, end ? (size_t)(end - value) : 0};
+    }
+    return (struct text){"", 0};
+}
+
 bool message_is_read(struct text notification)
 {
     static const char read[] = "\"is_read\":true,\"version\":"; /* then digits and a brace: a text cannot end so */

@@ -21,6 +21,8 @@ struct frame *message_marked(const struct uuid *id, struct text notification, co
                              const char *ref);
 /* The notification in a CHANGE_UPDATED's frame, borrowed. */
 struct text message_notification(const struct frame *frame);
+/* The cursor in a frame that was made here, borrowed; empty when it has none. */
+struct text message_cursor(const struct frame *frame);
 /* Whether a notification's JSON, as herald.notification_json() writes it, says that it is read. */
 bool message_is_read(struct text notification);
 struct frame *message_mark_failed(const struct uuid *id, const char *code, const char *ref);

@@ -57,8 +57,10 @@ static void disconnect(struct user *user)
 
 void relay_deliver(struct relay *relay, const struct change *change, struct frame *frame)
 {
-    if (frame)
+    if (frame) {
         frame->passing = true;
+        frame->application = change->kind == CHANGE_MESSAGE;
+    }
     if (change->kind == CHANGE_TRUNCATED) {
         resync_all(relay);
         return;

@@ -12,10 +12,12 @@
 #include "auth.h"
 #include "clock.h"
 #include "commands.h"
+#include "event.h"
 #include "log.h"
 #include "memory.h"
 #include "message.h"
 #include "relay.h"
+#include "stream.h"
 
 static const struct {
     int code;
@@ -93,6 +95,11 @@ static uint64_t now_s(void)
 static struct sessions *sessions_of(const struct session *session)
 {
     return &session->relay->sessions;
+}
+
+static const struct door *door_of(const struct session *session)
+{
+    return session->stream ? session->stream->door : sessions_of(session)->door;
 }
 
 void sessions_start(struct sessions *sessions, const struct door *door)
@@ -187,11 +194,12 @@ static void check_expiry(struct session *session, uint64_t now)
     }
 }
 
-/* Whoever takes bytes is alive, however slow: a ping would wait behind them. */
+/* Whoever takes bytes is alive, however slow: a ping would wait behind them. Zero is a unix socket whose peer has taken
+ * all. */
 static bool is_stalled(struct session *session)
 {
-    uint32_t taken = sessions_of(session)->door->taken(session->socket);
-    if (taken != session->taken)
+    uint32_t taken = door_of(session)->taken(session->socket);
+    if (taken != session->taken || taken == 0)
         session->stalls = session->missed_pings = 0;
     else
         session->stalls++;
@@ -204,9 +212,16 @@ static void check_heartbeat(struct session *session, uint64_t now)
     if (now < session->due_at_s)
         return;
     session->due_at_s = (uint32_t)(now + (uint64_t)session->relay->config->heartbeat_s);
-    if (sessions_of(session)->door->busy(session->socket)) {
-        if (is_stalled(session))
-            session_end(session, END_STALLED);
+    bool busy = door_of(session)->busy(session->socket);
+    /* The client of a stream never answers: whether the last comment was taken, its kernel says. */
+    if ((busy || session->stream) && is_stalled(session)) {
+        session_end(session, END_STALLED);
+        return;
+    }
+    if (busy)
+        return;
+    if (session->stream) {
+        session_push(session, event_alive());
         return;
     }
     session->stalls = 0;
@@ -238,7 +253,7 @@ static void check_deadline(struct session *session, uint64_t now)
         return;
     case SESSION_ENDING:
     case SESSION_CLOSED:
-        sessions_of(session)->door->kill(session->socket);
+        door_of(session)->kill(session->socket);
         return;
     }
 }
@@ -259,13 +274,14 @@ int sessions_allowed(const struct relay *relay)
     return (relay->config->max_connections + relay->sharing - 1) / relay->sharing;
 }
 
-struct session *session_open(struct relay *relay, void *socket, struct net_address address)
+struct session *session_open(struct relay *relay, void *socket, struct net_address address, struct stream *stream)
 {
     struct sessions *sessions = &relay->sessions;
     struct session *session = memory_zero(sizeof(*session));
     session->id = ++sessions->last_id;
     session->relay = relay;
     session->socket = socket;
+    session->stream = stream;
     session->peer = peers_enter(&sessions->peers, address, clock_now_ms(), relay->config->auth_failure_limit);
     rate_start(&session->rate, clock_now_ms(), relay->config->rate_limit);
     session_table_add(&sessions->by_id, session);
@@ -286,7 +302,7 @@ static void set_reading(struct session *session, bool on)
     if (session->unread != on)
         return;
     session->unread = !on;
-    sessions_of(session)->door->read(session->socket, on);
+    door_of(session)->read(session->socket, on);
 }
 
 static void leave_router(struct session *session)
@@ -329,7 +345,9 @@ void session_end(struct session *session, enum end_reason reason)
     if (session->state >= SESSION_ENDING)
         return;
     finish(session, reason, SESSION_ENDING);
-    session_push_now(session, frame_new_close((uint16_t)end_table[reason].code, end_table[reason].text));
+    session_push_now(session, session->stream
+                                  ? stream_end(session->stream, reason)
+                                  : frame_new_close((uint16_t)end_table[reason].code, end_table[reason].text));
 }
 
 bool session_peer_closes(struct session *session)
@@ -357,6 +375,7 @@ void session_gone(struct session *session)
     sessions->count--;
     free(session->login);
     free(session->pending);
+    free(session->stream);
     free(session);
 }
 
@@ -378,24 +397,34 @@ static bool write_some(struct session *session)
     const struct frame *first = session->outbox.head->frame;
     if (!session->outbox.head->next || first->size >= SESSION_SCRATCH_BYTES / 4) {
         struct frame *frame = outbox_take(&session->outbox, &sessions->pool);
-        bool written = sessions->door->write(session->socket, frame->bytes, frame->size);
+        bool written = door_of(session)->write(session->socket, frame->bytes, frame->size);
         deliveries_count(&sessions->sent, frame);
         frame_drop(frame);
         return written;
     }
     size_t size = outbox_gather(&session->outbox, &sessions->pool, sessions->scratch, SESSION_SCRATCH_BYTES,
                                 &sessions->sent);
-    return sessions->door->write(session->socket, sessions->scratch, size);
+    return door_of(session)->write(session->socket, sessions->scratch, size);
 }
 
 /* Writes until all is out or the kernel takes no more. False: the socket is gone. */
 static bool write_all(struct session *session)
 {
-    const struct door *door = sessions_of(session)->door;
+    const struct door *door = door_of(session);
     while (session->outbox.head && !door->busy(session->socket))
         if (!write_some(session))
             return false;
     return true;
+}
+
+/* Takes the frame, gives what its socket is to get. */
+static struct frame *for_socket(const struct session *session, struct frame *frame)
+{
+    if (!session->stream)
+        return frame;
+    struct frame *event = event_of(frame);
+    frame_drop(frame);
+    return event;
 }
 
 /* A burst of one loop turn may be larger than the bound: what the socket takes is not behind. */
@@ -426,6 +455,7 @@ void session_push(struct session *session, struct frame *frame)
         resume_hold(session, frame);
         return;
     }
+    frame = for_socket(session, frame);
     if (!session->outbox.head && !session->dirty)
         session->told = session->relay->router.now;
     if (overflows(session, frame)) {
@@ -447,7 +477,7 @@ void session_push_shared(struct session *session, struct frame *frame)
 
 void session_push_now(struct session *session, struct frame *frame)
 {
-    outbox_push(&session->outbox, &sessions_of(session)->pool, frame);
+    outbox_push(&session->outbox, &sessions_of(session)->pool, for_socket(session, frame));
     touch(session);
 }
 
@@ -502,10 +532,10 @@ void session_page_answered(struct session *session)
     read_on(session);
 }
 
-/* False: the socket is gone and waits to be killed. */
+/* False: the socket is gone, or has been told all, and waits to be killed. */
 static bool session_flush(struct session *session)
 {
-    const struct door *door = sessions_of(session)->door;
+    const struct door *door = door_of(session);
     if (!write_all(session))
         return false;
     read_on(session);
@@ -519,9 +549,10 @@ static bool session_flush(struct session *session)
     } else if (session->replay) {
         resume_drained(session);
     }
-    if (session->state == SESSION_ENDING)
-        session_set_state(session, SESSION_CLOSED);
-    return true;
+    if (session->state != SESSION_ENDING)
+        return true;
+    session_set_state(session, SESSION_CLOSED);
+    return !session->stream; /* its end is that of the connection: nobody answers */
 }
 
 void session_writable(struct session *session)
@@ -538,7 +569,7 @@ bool sessions_flush(struct sessions *sessions, int most)
         DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
         session->touched = false;
         if (!session_flush(session))
-            sessions->door->kill(session->socket);
+            door_of(session)->kill(session->socket);
     }
     return sessions->touched != NULL;
 }

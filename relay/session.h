@@ -1,5 +1,5 @@
 /* A session is one tab: a socket, a user, what is still to be written to it.
- * Bytes of client messages come in; frames go out through its door. It owns its
+ * Bytes of client messages come in (a stream has none); frames go out through its door. It owns its
  * outbox and its half-read message; the socket belongs to the door. Late answers
  * find it by id, never by pointer (session_find()). */
 #ifndef PGHERALD_SESSION_H
@@ -22,6 +22,7 @@ struct login;
 struct pending;
 struct relay;
 struct replay;
+struct stream;
 struct user;
 
 enum {
@@ -30,7 +31,7 @@ enum {
     SESSION_CLOSE_SECONDS = 5,     /* for the peer's half of the closing handshake */
     SESSION_EXPIRY_WARNING_S = 60, /* token_expiring comes so long before */
     SESSION_MISSED_PINGS = 2,
-    SESSION_STALLS = 2,    /* heartbeats without a byte taken */
+    SESSION_STALLS = 2,    /* heartbeats without a byte taken, though there were some to take */
     SESSION_PAGES_MAX = 4, /* pages under way; the next message waits */
 };
 
@@ -99,11 +100,12 @@ struct session {
     struct login *login;     /* a token whose user is being looked up; NULL mostly */
     struct pending *pending; /* messages that cannot be handled yet; NULL mostly */
     struct replay *replay;   /* a catch-up under way; NULL mostly */
+    struct stream *stream;   /* what it is of an HTTP response; NULL: a WebSocket */
     struct cursor told;      /* all before has been written: where a catch-up would begin */
     int64_t expires_s;     /* Unix time of the token's end; 0: never */
     uint32_t expires_at_s; /* the same on the monotonic clock */
     uint32_t due_at_s;     /* monotonic: next ping, or the end of this state's patience */
-    uint32_t taken; /* door->taken at the last heartbeat at which its socket was full */
+    uint32_t taken; /* door->taken at the last heartbeat: of a stream, or at which its socket was full */
     struct rate rate;
     uint16_t marks;  /* mark_reads whose echo from the feed is still to come */
     uint8_t state;   /* enum session_state, changed by session_set_state() only */
@@ -144,9 +146,9 @@ void sessions_tick(struct relay *relay);        /* once a second: deadlines */
 
 /* HERALD_MAX_CONNECTIONS, or the share of it that each of several workers has. */
 int sessions_allowed(const struct relay *relay);
-/* A socket whose handshake is done; address is the client's, or none. Never NULL: a relay that is full
- * ends the session at once. */
-struct session *session_open(struct relay *relay, void *socket, struct net_address address);
+/* A socket whose handshake is done; address is the client's, or none. stream is taken; NULL for a WebSocket. Never
+ * NULL: a relay that is full ends the session at once. */
+struct session *session_open(struct relay *relay, void *socket, struct net_address address, struct stream *stream);
 /* A piece of a message; final: the last one. */
 void session_receive(struct session *session, const char *bytes, size_t size, bool binary, bool final,
                      size_t announced /* bytes of this frame still to come */);

@@ -63,8 +63,11 @@ describe('the documents of the protocol', () => {
     const payloads = Object.entries(components.messages).map(([name, message]) => [name, message.payload.schema.$ref]);
     assert.deepEqual(payloads.sort(), expected.sort());
     assert.deepEqual(Object.keys(channels.notifications.messages).sort(), expected.map(([name]) => name).sort());
-    const used = Object.values(operations).flatMap((operation) => operation.messages.map(({ $ref }) => $ref.split('/').at(-1)));
-    assert.deepEqual(used.sort(), expected.map(([name]) => name).sort());
+    const used = (channel) => Object.values(operations).filter((operation) => operation.channel.$ref === `#/channels/${channel}`)
+      .flatMap((operation) => operation.messages.map(({ $ref }) => $ref.split('/').at(-1)));
+    assert.deepEqual(used('notifications').sort(), expected.map(([name]) => name).sort());
+    assert.deepEqual(used('stream').sort(), Object.keys(channels.stream.messages).sort());
+    for (const name of used('stream')) assert.ok(NAMES.server.includes(name) || name === 'close', name);
   });
 });
 

@@ -252,7 +252,7 @@ static inline void socket_open_from(struct fake_socket *socket, const char *addr
     struct net_address from = {0};
     ck_assert(!*address || net_address_parse(text_of(address), &from));
     *socket = (struct fake_socket){.writes_left = -1};
-    socket->session = session_open(&fake_relay, socket, from);
+    socket->session = session_open(&fake_relay, socket, from, NULL);
 }
 
 static inline void socket_open(struct fake_socket *socket)

@@ -11,6 +11,11 @@ export const devToken = (user) => `dummy-jwt-for-${user}`;
 
 let refs = 0;
 
+function takeFirst(frames, type, matches) {
+  const i = frames.findIndex((frame) => (type === null || frame.type === type) && matches(frame));
+  return i < 0 ? undefined : frames.splice(i, 1)[0];
+}
+
 export class Client {
   /**
    * Dials without waiting. `token` goes `via` 'query' (the guide's way), 'header' or 'frame';
@@ -80,11 +85,6 @@ export class Client {
     for (const waiter of [...this.waiters]) waiter();
   }
 
-  #take(type, matches) {
-    const i = this.pending.findIndex((frame) => (type === null || frame.type === type) && matches(frame));
-    return i < 0 ? undefined : this.pending.splice(i, 1)[0];
-  }
-
   /** Takes the first frame of the type that matches, waiting for it; others stay for later calls. */
   async next(type, matches = () => true, timeout_ms = 5_000) {
     let waiter;
@@ -96,7 +96,7 @@ export class Client {
       };
       waiter = () => {
         if (this.complaint) return done(reject, new Error(`${this.complaint}\n${this.seen()}`));
-        const frame = this.#take(type, matches);
+        const frame = takeFirst(this.pending, type, matches);
         if (frame) done(resolve, frame);
         else if (this.closing) done(reject, new Error(`closed with ${this.closing.code} "${this.closing.reason}" before ${type ?? 'a frame'}\n${this.seen()}`));
       };
