@@ -16,9 +16,10 @@ const RELAYS = [
 export class History {
   /**
    * Starts everything and waits until every tab is live. `settings`: PostgreSQL's; `relayEnv`: for both relays;
-   * `writers`: options of Writers; `lossy`: see Oracle; `act_ms`: the pause between two users' actions.
+   * `writers`: options of Writers; `lossy`: see Oracle; `act_ms`: the pause between two users' actions;
+   * `streams`: the share of the tabs' dials that are for Server-Sent Events.
    */
-  static async start({ users = 200, settings = {}, relayEnv = {}, writers = {}, lossy = false, act_ms = 15 } = {}) {
+  static async start({ users = 200, settings = {}, relayEnv = {}, writers = {}, lossy = false, act_ms = 15, streams = 0.3 } = {}) {
     const history = new History();
     history.cluster = await Cluster.start({ max_prepared_transactions: 20, ...settings });
     history.db = await history.cluster.database();
@@ -28,14 +29,14 @@ export class History {
     await history.db.addUsers(names);
     history.writers = new Writers({ db: history.db, users: names.map((name) => `u-${name}`), ...writers });
     history.oracle = new Oracle({ db: history.db, writers: history.writers, lossy });
-    history.#open(names);
+    history.#open(names, streams);
     await eventually('every tab to be live', () => history.tabs.every((tab) => tab.live), 30_000);
     for (const tab of history.tabs) tab.absences = [];
     history.acting = history.#act(act_ms);
     return history;
   }
 
-  #open(names) {
+  #open(names, streams) {
     const dice = random('tabs');
     this.tabs = names.flatMap((username) => Array.from({ length: dice.between(1, 3) }, (_, i) => new Tab({
       username,
@@ -43,6 +44,7 @@ export class History {
       relays: this.relays,
       dice: random(`${username} ${i}`),
       lossy: this.oracle.lossy,
+      streams,
       onShow: this.oracle.shown,
     })));
     this.oracle.tabs = this.tabs;

@@ -4,6 +4,7 @@
 import WebSocket from 'ws';
 import { devToken } from './client.mjs';
 import { frameComplaint } from './shapes.mjs';
+import { StreamSocket } from './stream_socket.mjs';
 import { patience } from './env.mjs';
 
 const HISTORY_MAX = 20_000; // entries a tab, the newest
@@ -14,11 +15,12 @@ const HANDSHAKE_MS = 5_000;
 export class Tab {
   /**
    * `username`, whose id is `u-` and the name; `relays`: where it may connect to; `dice`: a generator of form.mjs;
-   * `lossy`: PostgreSQL may take deletions back; `onShow(tab, row)` is called with every version shown. It dials at
-   * once; `live` is true once it is connected, caught up and has read its inbox.
+   * `lossy`: PostgreSQL may take deletions back; `streams`: the share of its dials that are for Server-Sent Events;
+   * `onShow(tab, row)` is called with every version shown. It dials at once; `live` is true once it is connected,
+   * caught up and has read its inbox.
    */
-  constructor({ username, number = 1, relays, dice, lossy = false, onShow = () => {} }) {
-    Object.assign(this, { username, relays, dice, lossy, onShow });
+  constructor({ username, number = 1, relays, dice, lossy = false, streams = 0, onShow = () => {} }) {
+    Object.assign(this, { username, relays, dice, lossy, streams, onShow });
     this.user = `u-${username}`;
     this.name = `tab ${number} of ${username}`;
     this.rows = new Map(); // id -> notification, as shown now
@@ -45,8 +47,21 @@ export class Tab {
     this.relay = this.dice.of(this.relays);
     this.connections += 1;
     // Without a cursor there is nothing to resume: a page that is loaded for the first time.
-    this.way = this.dice.of(['query', 'authenticate', ...(this.cursor ? ['resume'] : [])]);
+    const isStream = this.streams > 0 && this.dice.chance(this.streams);
+    this.way = isStream ? 'stream' : this.dice.of(['query', 'authenticate', ...(this.cursor ? ['resume'] : [])]);
     this.trusted = this.way !== 'resume'; // cursors may be kept
+    this.socket = isStream ? this.#openStream() : this.#openSocket();
+    const { socket } = this;
+    socket.on('error', () => {}); // 'close' follows
+    socket.on('message', (data) => this.#receive(data.toString()));
+    socket.once('close', (code, reason) => this.#closed(code, reason.toString()));
+  }
+
+  #openStream() {
+    return new StreamSocket({ relay: this.relay, token: devToken(this.username), cursor: this.cursor });
+  }
+
+  #openSocket() {
     const token = devToken(this.username);
     const search = new URLSearchParams(this.way === 'authenticate' ? {} : { token });
     if (this.way === 'query' && this.cursor) search.set('cursor', this.cursor);
@@ -54,14 +69,11 @@ export class Tab {
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_MS * patience,
     });
-    this.socket = socket;
-    socket.on('error', () => {}); // 'close' follows
     socket.once('open', () => {
       if (this.way !== 'authenticate') return;
       this.send({ type: 'authenticate', token, ...(this.cursor && { cursor: this.cursor }) });
     });
-    socket.on('message', (data) => this.#receive(data.toString()));
-    socket.once('close', (code, reason) => this.#closed(code, reason.toString()));
+    return socket;
   }
 
   #closed(code, reason) {
