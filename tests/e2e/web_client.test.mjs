@@ -36,6 +36,29 @@ async function openSite() {
   return { origin: `http://127.0.0.1:${port}`, close: () => (server.closeAllConnections(), server.close()) };
 }
 
+/** In front of a relay: passes HTTP on and ends every WebSocket, as some networks do. */
+async function openNarrowProxy(relay) {
+  const port = await freePort();
+  const server = http.createServer((request, response) => {
+    const { method, url, headers } = request;
+    const passed = http.request({ host: '127.0.0.1', port: relay.port, method, path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    passed.on('error', () => response.destroy());
+    response.on('close', () => passed.destroy());
+    request.pipe(passed);
+  });
+  server.on('upgrade', (request, socket) => socket.destroy());
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return {
+    url: (path) => `ws://127.0.0.1:${port}${path}`,
+    get: (path) => fetch(`http://127.0.0.1:${port}${path}`),
+    cut: () => server.closeAllConnections(),
+    close: () => (server.closeAllConnections(), server.close()),
+  };
+}
+
 describe('the web client in a browser', () => {
   let cluster;
   let db;
@@ -134,6 +157,52 @@ describe('the web client in a browser', () => {
     for (const page of pages) await state(page, 'OPEN');
     await db.notify(user, 'after');
     for (const page of pages) await shows(page, ['before', 'during', 'after']);
+  });
+
+  describe('where no WebSocket gets through', () => {
+    let narrow;
+    before(async () => (narrow = await openNarrowProxy(relay)));
+    after(() => narrow?.close());
+
+    it('turns to Server-Sent Events, in all tabs, says so, and misses nothing when they break', async () => {
+      const user = await db.person();
+      const here = await profile();
+      const pages = [await tab(here, user, { of: narrow }), await tab(here, user, { of: narrow })];
+      for (const page of pages) await state(page, 'OPEN');
+      for (const page of pages) {
+        assert.equal((await info(page)).transport, 'sse');
+        assert.equal(await page.evaluate(() => events.filter(({ type }) => type === 'state').at(-1).transport), 'sse');
+      }
+      assert.equal(await leaders(pages), 1);
+      await db.notify(user, 'one');
+      for (const page of pages) await shows(page, ['one']);
+      narrow.cut();
+      for (const page of pages) await state(page, 'RECONNECTING');
+      await db.notify(user, 'two');
+      for (const page of pages) await shows(page, ['one', 'two']);
+      const welcomes = (page) => page.evaluate(() => events.filter(({ type }) => type === 'connected').map((frame) => frame.unread_count));
+      for (const page of pages) assert.deepEqual(await welcomes(page), [0, 2]);
+    });
+
+    it('reads pages and writes reads by HTTP', async (t) => {
+      if ((await narrow.get('/api/v1/notifications')).status === 404) return t.skip('this relay has no HTTP API');
+      const user = await db.person();
+      const ids = [await db.notify(user, 'one'), await db.notify(user, 'two')];
+      const page = await tab(await profile(), user, { of: narrow });
+      await state(page, 'OPEN');
+      const unread = await page.evaluate(() => client.getUnreadNotifications(1));
+      assert.deepEqual([unread.count, unread.notifications.map(({ title }) => title)], [2, ['two']]);
+      const older = await page.evaluate((before) => client.getNotifications({ before }), unread.next);
+      assert.deepEqual(older.notifications.map(({ id }) => id), [ids[0]]);
+      const read = await page.evaluate((id) => client.markAsRead(id), ids[0]);
+      assert.equal(read.notification.is_read, true);
+      assert.equal(await db.unread(user), 1);
+      const missing = await page.evaluate(() => client.markAsRead('00000000-0000-0000-0000-000000000000').catch(({ code }) => code));
+      assert.equal(missing, 'not_found');
+      await page.evaluate(() => client.markAllAsRead());
+      assert.equal(await db.unread(user), 0);
+      await eventually('the count', async () => (await counts(page)).at(-1) === 0);
+    });
   });
 
   for (const [how, end] of [

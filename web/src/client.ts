@@ -107,7 +107,7 @@ export function createClient(options: ClientOptions = {}): Client {
   function onStatus(next: Status): void {
     const previous = status;
     status = next;
-    const { state, reason, attempts, retryAt, closes } = next;
+    const { state, reason, attempts, retryAt, closes, transport } = next;
     const error = errorOf(next);
     if (state === 'OPEN') {
       parts().outbox.flush(next.session);
@@ -117,7 +117,7 @@ export function createClient(options: ClientOptions = {}): Client {
     }
     if (state === previous.state && retryAt === previous.retryAt) return;
     events.emit({
-      type: 'state', state, reason, error, attempts,
+      type: 'state', state, reason, error, attempts, transport,
       previous: previous.state,
       closeCode: closes.at(-1)?.code ?? null,
       retryInMs: retryAt && retryAt - parts().env.now(),
@@ -226,9 +226,9 @@ export function createClient(options: ClientOptions = {}): Client {
     markAsRead: (id) => request<NotificationUpdated>({ type: 'mark_read', notification_id: id }),
     markAllAsRead: (until) => request<UnreadCount>({ type: 'mark_all_read', until: until ?? null }),
     getDebugInfo() {
-      const { state, attempts, retryAt, closes, roundTripMs } = status;
+      const { state, attempts, retryAt, closes, roundTripMs, transport } = status;
       return {
-        state, attempts, retryAt, closes, roundTripMs, cursor,
+        state, attempts, retryAt, closes, roundTripMs, transport, cursor,
         queueLength: made?.outbox.size() ?? 0,
         userId: connected?.user_id ?? null,
         sessionId: connected?.session_id ?? null,

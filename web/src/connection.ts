@@ -1,12 +1,13 @@
-/* One WebSocket after the other: dials, logs in, retries, notices silence. Frames of the relay and statuses go out.
- * `enter` alone changes the state. At most one socket is live, and at most one timer is set besides the heartbeat's. */
+/* One WebSocket after the other, or streams where none gets through: dials, logs in, retries, notices silence. Frames of
+ * the relay and statuses go out. `enter` alone changes the state. At most one socket is live, and at most one timer is set
+ * besides the heartbeat's. */
 import { createHeartbeat, HEARTBEAT_MS } from './heartbeat.js';
 import { createPace } from './pace.js';
 import { CloseCode, type Connected } from './protocol.js';
 import { ATTEMPTS, retryDelay } from './retry.js';
 import { CLOSED, type Status } from './status.js';
 import type {
-  ClientFrame, ConnectionState, Environment, HeraldErrorCode, ServerFrame, StateReason,
+  ClientFrame, ConnectionState, Environment, HeraldErrorCode, ServerFrame, Socket, StateReason, Transport,
 } from './types.js';
 
 /** For the token and `connected` together. */
@@ -44,7 +45,9 @@ export interface Connection {
 export function createConnection(options: ConnectionOptions): Connection {
   const { env, log } = options;
   let status: Status = CLOSED;
-  let socket: WebSocket | null = null;
+  let socket: Socket | null = null;
+  let next: Transport = 'websocket'; // of the next dial
+  let blocked = 0; // WebSockets that did not open; for good none once one did
   let timer: unknown;
   let dials = 0; // late tokens belong to an older dial
   let refused = false; // the last token was
@@ -101,18 +104,28 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (mine !== dials) return;
     if (!token) return fail('no_token', 'there is no token: log in first');
     await options.admit(token);
-    if (mine === dials) open(token);
+    if (mine !== dials) return;
+    status = { ...status, transport: next };
+    const stream = next === 'sse' && (await import('./stream.js'));
+    next = 'websocket';
+    if (mine === dials) open(token, stream);
   }
 
-  function open(token: string): void {
+  function open(token: string, stream: typeof import('./stream.js') | false): void {
     const cursor = options.cursor();
     const url = new URL(options.url());
     if (options.tokenInQuery) {
       url.searchParams.set('token', token);
       if (cursor) url.searchParams.set('cursor', cursor);
     }
-    const mine = (socket = new env.WebSocket(url.href, 'pgherald.v1'));
-    mine.onopen = () => options.tokenInQuery || write({ type: 'authenticate', token, cursor });
+    const mine = (socket = stream
+      ? stream.createStreamSocket(url.href, token, cursor)
+      : new env.WebSocket(url.href, 'pgherald.v1'));
+    mine.onopen = () => {
+      if (stream) next = 'sse';
+      else blocked = -Infinity;
+      if (!options.tokenInQuery) write({ type: 'authenticate', token, cursor });
+    };
     mine.onmessage = ({ data }) => receive(data);
     mine.onclose = ({ code, reason }) => closed(code, reason);
   }
@@ -186,8 +199,13 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function lost(why: StateReason, code: number, reason: string): void {
-    drop();
     record(code, reason);
+    // In the same attempt: whoever is down for both transports is tried as often as ever.
+    if (socket && status.transport === 'websocket' && ++blocked > 1) {
+      next = 'sse';
+      return dial('RECONNECTING', why);
+    }
+    drop();
     const { attempts } = status;
     if (attempts >= ATTEMPTS) return fail('gave_up', `no connection after ${ATTEMPTS} retries`);
     const delay = retryDelay(attempts, atLeastMs, exactlyMs);

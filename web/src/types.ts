@@ -36,6 +36,9 @@ export type HeraldErrorCode =
   | 'overflow' // the oldest of more than 100
   | 'gave_up' | 'refused' | 'token_refused' | 'no_token';
 
+/** `sse`: Server-Sent Events and HTTP, after WebSockets have failed. */
+export type Transport = 'websocket' | 'sse';
+
 /** Emitted on every change of the state. */
 export interface StateEvent {
   readonly type: 'state';
@@ -50,6 +53,8 @@ export interface StateEvent {
   readonly attempts: number;
   /** Until the next dial; null when none is planned. */
   readonly retryInMs: number | null;
+  /** Of this connection, or of the last one. */
+  readonly transport: Transport;
 }
 
 /** A message that will not be sent, or whose answer is not waited for any longer. */
@@ -94,6 +99,7 @@ export interface LogEntry {
 
 export interface DebugInfo {
   readonly state: ConnectionState;
+  readonly transport: Transport;
   readonly attempts: number;
   /** When the next dial is due, in milliseconds since 1970. */
   readonly retryAt: number | null;
@@ -117,6 +123,15 @@ export interface DebugInfo {
 export interface TokenRequest {
   /** The last token was refused or is about to expire: a stored one will not do. */
   readonly renew: boolean;
+}
+
+/** What a connection needs of a WebSocket, and of what stands in for one. */
+export interface Socket {
+  onopen: ((event: Event) => void) | null;
+  onmessage: ((event: MessageEvent) => void) | null;
+  onclose: ((event: CloseEvent) => void) | null;
+  send(text: string): void;
+  close(code: number): void;
 }
 
 /** The parts of the browser that the client uses. Tests put others in. */

@@ -11,7 +11,8 @@ import type { Environment } from '../types.js';
 import { createFakeInbox, time, type FakeInbox } from './inbox.js';
 import { FakeSocket, type FakeEnd } from './socket.js';
 
-/** What happens to the next dials. `accept`: all is well. `refuse`: no connection. `silent`: nothing ever comes. A number:
+/** What happens to the next dials. `accept`: all is well. `refuse`: no connection; the second time the client tries a
+ * stream as well, by the global `fetch`. `silent`: nothing ever comes. A number:
  * the close code that follows the token. */
 export type Mood = 'accept' | 'refuse' | 'silent' | number;
 

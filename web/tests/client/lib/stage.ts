@@ -1,6 +1,7 @@
 /* A fake relay, a browser and clients in its tabs, under fake timers. */
 import { afterEach, beforeEach, vi } from 'vitest';
 import { createClient } from '../../../src/client.js';
+import '../../../src/stream.js'; // loaded before it is needed: no fake timer waits for a file
 import { createFakeRelay, type FakeRelay } from '../../../src/testing/index.js';
 import type { Client, ClientEvent, ClientOptions, StateEvent } from '../../../src/types.js';
 import { Browser, type Tab } from './browser.js';
@@ -31,11 +32,13 @@ export function useStage(): Stage {
   const stage = {} as { -readonly [K in keyof Stage]: Stage[K] };
   beforeEach(() => {
     vi.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('there is no HTTP here')));
     stage.relay = createFakeRelay();
     stage.browser = new Browser(stage.relay.WebSocket);
   });
   afterEach(() => {
     vi.useRealTimers();
+    vi.unstubAllGlobals();
   });
   stage.seat = (options = {}) => {
     const tab = stage.browser.tab();

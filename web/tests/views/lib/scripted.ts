@@ -72,7 +72,7 @@ export class ScriptedClient implements Client {
   send = () => 'sent' as const;
 
   getDebugInfo = (): DebugInfo => ({
-    state: this.state, attempts: 2, retryAt: null, closes: [{ at: 0, code: 1006, reason: '' }, { at: 1, code: 4001, reason: '' }],
+    state: this.state, transport: 'websocket', attempts: 2, retryAt: null, closes: [{ at: 0, code: 1006, reason: '' }, { at: 1, code: 4001, reason: '' }],
     cursor: 'fba7bc12-734', roundTripMs: 12, queueLength: 0, userId: 'u1', sessionId: 's1', shared: true, leader: true,
     log: [{ at: 0, event: 'dial', detail: '' }],
   });
