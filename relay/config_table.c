@@ -194,7 +194,7 @@ const struct config_option config_table[] = {
      .fallback = "30",
      .min = 1,
      .max = 3600,
-     .help = "Seconds between PINGs; a client that misses two is gone."},
+     .help = "Seconds between PINGs, on a stream between comments; a client that misses two is gone."},
     {.name = "HERALD_DRAIN_SECONDS",
      .type = CONFIG_NUMBER,
      AT(drain_s),

@@ -200,7 +200,7 @@ void login_finish(struct session *session, int64_t unread_count)
     session->login = NULL;
     session->relay->counters.logins[AUTH_OK]++;
     log_info("session_open", LOG_INT("session", session->id), LOG_STR("user", session->user->id),
-             LOG_INT("tabs", session->user->tab_count));
+             LOG_INT("tabs", session->user->tab_count), LOG_STR("transport", session->stream ? "sse" : "websocket"));
 
     /* `connected`, then what it missed, then what came while it logged in. */
     struct outbox waiting = session_take_waiting(session);

@@ -221,7 +221,7 @@ static void check_heartbeat(struct session *session, uint64_t now)
     if (busy)
         return;
     if (session->stream) {
-        session_push(session, event_alive());
+        session_push_now(session, event_alive()); /* during a catch-up, too: it says nothing that has an order */
         return;
     }
     session->stalls = 0;

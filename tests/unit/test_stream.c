@@ -185,6 +185,20 @@ START_TEST(a_stream_that_takes_its_comments_is_never_ended)
 }
 END_TEST
 
+START_TEST(comments_come_during_a_catch_up_that_lasts)
+{
+    log_in("");
+    written();
+    resume_start(tab.session, TEXT(FAKE_CURSOR), "");
+    for (uint32_t beat = 1; beat <= 3; beat++) {
+        tab.taken = beat;
+        advance_s(fake_config.heartbeat_s);
+        expect_written(": alive\n\n");
+    }
+    ck_assert_ptr_nonnull(tab.session->replay);
+}
+END_TEST
+
 START_TEST(a_stream_that_takes_nothing_for_two_heartbeats_is_ended)
 {
     log_in("");
@@ -272,6 +286,7 @@ int main(void)
     tcase_add_test(tcase, the_end_is_an_event_and_only_a_final_one_has_the_id_for_it);
     tcase_add_test(tcase, an_end_that_the_socket_does_not_take_is_waited_for_and_then_cut);
     tcase_add_test(tcase, a_stream_that_takes_its_comments_is_never_ended);
+    tcase_add_test(tcase, comments_come_during_a_catch_up_that_lasts);
     tcase_add_test(tcase, a_stream_that_takes_nothing_for_two_heartbeats_is_ended);
     tcase_add_test(tcase, a_proxy_that_has_read_all_has_not_stalled);
     tcase_add_test(tcase, a_stream_and_a_websocket_share_a_frame_and_get_their_own_form);
