@@ -3,14 +3,16 @@
 #include "../fault/fail_malloc.h"
 #include "bus.h"
 #include "fake_relay.h"
+#include "login.h"
 #include "message.h"
 #include "run_suite.h"
+#include "stream.h"
 
 #include <limits.h>
 
 #define BODY "{\"id\":\"01234567-89ab-cdef-0123-456789abcdef\",\"version\":1}"
 
-enum { TABS = 50, TURNS = 20, EVENTS = 10 /* in each turn */ };
+enum { TABS = 50, STREAMS = 20, TURNS = 20, EVENTS = 10 /* in each turn */ };
 
 static struct fake_socket tabs[TABS];
 static int writes;
@@ -111,11 +113,48 @@ START_TEST(a_message_in_pieces_is_not_copied_at_each)
 }
 END_TEST
 
+static void open_stream(struct fake_socket *socket, const struct door *door)
+{
+    *socket = (struct fake_socket){.writes_left = -1};
+    socket->session = session_open(&fake_relay, socket, (struct net_address){0}, stream_new(door, ""));
+    login_start(socket->session, TEXT("dummy-jwt-for-alice"), (struct text){0}, "");
+    answer_user("alice");
+    end_turn();
+    answer_count("alice", "0");
+    end_turn();
+}
+
+START_TEST(streams_cost_one_frame_more_an_event_however_many_there_are)
+{
+    static struct fake_socket streams[STREAMS];
+    struct door door = fake_door;
+    door.write = count_write;
+    fake_config.max_connections_per_user = TABS + STREAMS;
+    fake_relay.sessions.door = &door;
+    for (int i = 0; i < STREAMS; i++)
+        open_stream(&streams[i], &door);
+    advance_ms(COUNTS_PERIOD_MS);
+    turn(sources[_i]);
+    writes = 0;
+    fail_malloc_at(LONG_MAX);
+    for (int i = 0; i < TURNS; i++)
+        turn(sources[_i]);
+    long allocations = LONG_MAX - fail_malloc_left();
+    fail_malloc_at(0);
+    ck_assert_int_eq(allocations, 2 * TURNS * EVENTS);
+    ck_assert_int_eq(writes, TURNS * (TABS + STREAMS));
+    for (int i = 0; i < STREAMS; i++)
+        socket_close(&streams[i]);
+    fake_relay.sessions.door = &fake_door;
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("a delivery");
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_test(tcase, a_message_in_pieces_is_not_copied_at_each);
     tcase_add_loop_test(tcase, a_delivery_allocates_nothing_and_writes_once_a_turn, 0, LENGTH(sources));
+    tcase_add_loop_test(tcase, streams_cost_one_frame_more_an_event_however_many_there_are, 0, LENGTH(sources));
     return run_suite("allocations", tcase);
 }
