@@ -1,14 +1,16 @@
-// Hostile and odd tokens (lib/tokens.mjs) against relays, each by the query, the header and the first frame: only the
-// good ones get in, and the close code of a refusal is the documented one.
+// Hostile and odd tokens (lib/tokens.mjs) against relays, each by the query, the header and the first frame, and by the
+// header for a stream: only the good ones get in, and the close code of a refusal is the documented one.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { outcome } from './lib/client.mjs';
+import { streamOutcome } from './lib/event_stream.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { RawSocket, upgradeRequest } from './lib/raw.mjs';
 import { startRelay } from './lib/relay.mjs';
 import * as tokens from './lib/tokens.mjs';
 
-const WAYS = ['query', 'header', 'frame'];
+const WAYS = ['query', 'header', 'frame', 'stream'];
+const dial = (relay, token, via) => (via === 'stream' ? streamOutcome(relay, { token }) : outcome(relay, { token, via }));
 
 describe('tokens', () => {
   let cluster;
@@ -32,7 +34,7 @@ describe('tokens', () => {
           for (const via of WAYS) {
             const expected = except[via] ? { code: except[via] } : 'connected';
             const made = typeof value === 'function' ? value() : value;
-            assert.deepEqual(await outcome(relay, { token: made, via }), expected, via);
+            assert.deepEqual(await dial(relay, made, via), expected, via);
           }
         });
       }
@@ -40,7 +42,7 @@ describe('tokens', () => {
       for (const [what, value, code] of bad) {
         it(`refused: ${what}`, async () => {
           for (const via of typeof code === 'number' ? WAYS : Object.keys(code)) {
-            const end = await outcome(relay, { token: value, via });
+            const end = await dial(relay, value, via);
             const expected = code[via] ?? code;
             if (expected === tokens.NO_REQUEST) assert.ok(end.status >= 400 || end.code === 1006, JSON.stringify(end));
             else assert.deepEqual(end, { code: expected }, via);

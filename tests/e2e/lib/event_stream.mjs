@@ -68,7 +68,8 @@ export class EventStream {
       ...(origin && { Origin: origin }),
       ...headers,
     };
-    this.request = http.request({ host: '127.0.0.1', port: relay.port, path: path + (search && `?${search}`), method, headers: given, agent });
+    const where = relay.socketPath ? { socketPath: relay.socketPath } : { host: '127.0.0.1', port: relay.port };
+    this.request = http.request({ ...where, path: path + (search && `?${search}`), method, headers: given, agent });
     this.opened = new Promise((resolve) => this.request.once('response', resolve));
     this.ended = new Promise((resolve) => {
       this.request.once('close', () => {
@@ -151,4 +152,15 @@ export async function openStream(relay, user, options = {}) {
   const stream = new EventStream(relay, { token: devToken(user), ...options });
   stream.welcome = await stream.next('connected');
   return stream;
+}
+
+/** How a request for a stream ends: 'connected', or `{code}`, what a WebSocket would have been closed with. */
+export async function streamOutcome(relay, options) {
+  const stream = new EventStream(relay, options);
+  const result = await within(5_000, () => 'an end of the request', Promise.race([
+    stream.next('connected').then(() => 'connected', () => new Promise(() => {})),
+    stream.ended.then(() => ({ code: stream.body ? JSON.parse(stream.body).close_code : 1006 })),
+  ])).finally(() => stream.destroy());
+  if (stream.complaint) throw new Error(stream.complaint);
+  return result;
 }
