@@ -220,8 +220,9 @@ static void check_heartbeat(struct session *session, uint64_t now)
     }
     if (busy)
         return;
+    /* During a catch-up, too: neither says anything that has an order. */
     if (session->stream) {
-        session_push_now(session, event_alive()); /* during a catch-up, too: it says nothing that has an order */
+        session_push_now(session, event_alive());
         return;
     }
     session->stalls = 0;
@@ -230,7 +231,7 @@ static void check_heartbeat(struct session *session, uint64_t now)
         return;
     }
     session->missed_pings++;
-    session_push(session, frame_new_ping());
+    session_push_now(session, frame_new_ping());
 }
 
 static void check_deadline(struct session *session, uint64_t now)

@@ -537,6 +537,21 @@ START_TEST(a_tab_that_takes_nothing_for_two_heartbeats_is_ended_whatever_it_send
 }
 END_TEST
 
+/* The database may be away for longer than two heartbeats. */
+START_TEST(a_tab_is_pinged_during_a_catch_up_that_lasts)
+{
+    login_up_to(SESSION_OPEN);
+    resume_start(tab.session, TEXT(FAKE_CURSOR), "");
+    for (int ping = 0; ping < 2 * SESSION_MISSED_PINGS; ping++) {
+        advance_s(fake_config.heartbeat_s);
+        expect_ping(&tab);
+        session_heard(tab.session);
+    }
+    ck_assert_ptr_nonnull(tab.session->replay);
+    expect_nothing(&tab);
+}
+END_TEST
+
 START_TEST(a_slow_tab_that_takes_some_bytes_is_neither_pinged_nor_ended)
 {
     login_up_to(SESSION_OPEN);
@@ -796,6 +811,7 @@ static TCase *deadlines(void)
     tcase_add_loop_test(tcase, a_peer_that_does_not_answer_the_close_is_cut_off_after_5_seconds, 0, 2);
     tcase_add_test(tcase, an_open_session_is_pinged_and_ended_after_two_missed);
     tcase_add_loop_test(tcase, any_sign_of_life_answers_a_ping, 0, 3);
+    tcase_add_test(tcase, a_tab_is_pinged_during_a_catch_up_that_lasts);
     tcase_add_test(tcase, a_tab_that_takes_nothing_for_two_heartbeats_is_ended_whatever_it_sends);
     tcase_add_test(tcase, a_slow_tab_that_takes_some_bytes_is_neither_pinged_nor_ended);
     tcase_add_test(tcase, pings_missed_behind_a_full_socket_are_forgiven_when_it_moves);
