@@ -412,6 +412,8 @@ static int open_stream(struct lws *wsi)
         return refuse_stream(wsi, REFUSAL_ORIGIN);
     if (has_body(wsi))
         return refuse_stream(wsi, REFUSAL_BAD_REQUEST);
+    if (front_of(wsi)->relay->config->tls_cert) /* streams are written to the socket itself */
+        return refuse_stream(wsi, REFUSAL_STREAM_OVER_TLS);
     struct text cursor = stream_cursor(wsi, last, sizeof(last));
     if (cursor.bytes && strcmp(cursor.bytes, EVENT_ID_CLOSED) == 0)
         return respond(wsi, stream_no_more(origin));

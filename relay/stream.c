@@ -99,7 +99,9 @@ struct frame *stream_refuse(enum refusal refusal)
     return problem(&(struct refused){.status = refusal_status(refusal),
                                      .phrase = refusal_phrase(refusal),
                                      .fields = refusal_fields(refusal),
-                                     .code = refusal == REFUSAL_ORIGIN ? "origin_not_allowed" : "bad_request",
+                                     .code = refusal == REFUSAL_ORIGIN            ? "origin_not_allowed"
+                                             : refusal == REFUSAL_STREAM_OVER_TLS ? "not_implemented"
+                                                                                  : "bad_request",
                                      .detail = refusal_reason(refusal)},
                    "");
 }

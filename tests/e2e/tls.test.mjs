@@ -152,6 +152,14 @@ describe('TLS', { concurrency: 4 }, () => {
     assert.ok(await connect(relay, user));
   });
 
+  it('a stream is refused, and says what to do', async () => {
+    const relay = await startRelay(db, env(files));
+    const { status, headers, body } = await relay.get('/api/v1/notifications/stream', { headers: { Authorization: 'Bearer dummy-jwt-for-alice' } });
+    assert.equal(status, 501);
+    assert.equal(headers['content-type'], 'application/problem+json');
+    assert.match(JSON.parse(body).detail, /a proxy that does TLS/);
+  });
+
   it('towards PostgreSQL, sslmode=verify-full', async () => {
     const [own, other] = [certificate('postgres'), certificate('not-postgres')];
     const server = await Cluster.start({ ssl: 'on', ssl_cert_file: own.cert, ssl_key_file: own.key,

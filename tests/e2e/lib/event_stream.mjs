@@ -1,6 +1,7 @@
 // A tab on Server-Sent Events: the response's bytes are parsed here, strictly, by the rules of WHATWG HTML §9.2.6, and
 // every event is held against the exact shape of its frame. Frames are waited for as on a WebSocket.
 import http from 'node:http';
+import https from 'node:https';
 import { Client, devToken } from './client.mjs';
 import { CANARY } from './relay.mjs';
 import { frameComplaint } from './shapes.mjs';
@@ -69,7 +70,7 @@ export class EventStream {
       ...headers,
     };
     const where = relay.socketPath ? { socketPath: relay.socketPath } : { host: '127.0.0.1', port: relay.port };
-    this.request = http.request({ ...where, path: path + (search && `?${search}`), method, headers: given, agent });
+    this.request = (relay.ca ? https : http).request({ ...where, ca: relay.ca, path: path + (search && `?${search}`), method, headers: given, agent });
     this.opened = new Promise((resolve) => this.request.once('response', resolve));
     this.ended = new Promise((resolve) => {
       this.request.once('close', () => {

@@ -5,6 +5,7 @@
 // for nothing if everything was to be forgotten since it was asked for.
 import { EventEmitter } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import WebSocket from 'ws';
 import { EventParser, STREAM } from './event_stream.mjs';
 import { patience } from './env.mjs';
@@ -24,7 +25,7 @@ export class StreamSocket extends EventEmitter {
     this.cursor = cursor;
     this.closing = { code: 1006, reason: '' };
     const headers = { Authorization: `Bearer ${token}`, ...(cursor && { 'Last-Event-ID': cursor }) };
-    this.request = http.get({ host: '127.0.0.1', port: relay.port, path: STREAM, headers, agent: false, timeout: HANDSHAKE_MS * patience });
+    this.request = (relay.ca ? https : http).get({ host: '127.0.0.1', port: relay.port, ca: relay.ca, path: STREAM, headers, agent: false, timeout: HANDSHAKE_MS * patience });
     this.request.on('timeout', () => this.readyState === WebSocket.CONNECTING && this.request.destroy());
     this.request.on('error', (error) => this.emit('error', error));
     this.request.once('close', () => this.#closed());
