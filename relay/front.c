@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bearer.h"
 #include "clock.h"
 #include "doorman.h"
 #include "event.h"
@@ -232,11 +233,10 @@ static int confirm_upgrade(struct lws *wsi)
 /* The token of the Authorization header or of the query; empty when there is none. */
 static struct text handshake_token(struct lws *wsi, char *buffer, size_t size)
 {
-    static const char scheme[] = "Bearer ";
-    const char *value = header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buffer, size);
-    if (strncasecmp(value, scheme, sizeof(scheme) - 1) == 0)
-        return text_of(value + sizeof(scheme) - 1);
-    value = lws_get_urlarg_by_name(wsi, "token=", buffer, (int)size);
+    struct text token;
+    if (bearer_token(text_of(header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, buffer, size)), &token))
+        return token;
+    const char *value = lws_get_urlarg_by_name(wsi, "token=", buffer, (int)size);
     return text_of(value ? value : "");
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "bearer.h"
+
 static bool equals_ignoring_case(struct text text, struct text other)
 {
     return text.size == other.size && strncasecmp(text.bytes, other.bytes, other.size) == 0;
@@ -124,10 +126,9 @@ static size_t percent_decode(struct text from, char *out, size_t room)
 
 static bool take_bearer(struct text authorization, struct request_head *head)
 {
-    const struct text scheme = TEXT("Bearer ");
-    if (authorization.size < scheme.size || strncasecmp(authorization.bytes, scheme.bytes, scheme.size) != 0)
+    struct text token;
+    if (!bearer_token(authorization, &token))
         return false;
-    struct text token = without_first(authorization, scheme.size);
     head->shows_token = true;
     head->token_size = token.size <= sizeof(head->token) ? token.size : 0;
     memcpy(head->token, token.bytes, head->token_size);

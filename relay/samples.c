@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth.h"
+#include "bearer.h"
 #include "desk.h"
 #include "login.h"
 
@@ -21,14 +22,13 @@ static long count_read(const char *digits)
 
 unsigned samples_request(struct relay *relay, const char *authorization, const char *count)
 {
-    static const char scheme[] = "Bearer ";
     struct auth_claims claims;
+    struct text token;
     char digits[8];
     long number = count_read(count);
     if (!number)
         return 400;
-    if (strncmp(authorization, scheme, sizeof scheme - 1) != 0 ||
-        login_verify(relay, text_of(authorization + sizeof scheme - 1), &claims) != AUTH_OK)
+    if (!bearer_token(text_of(authorization), &token) || login_verify(relay, token, &claims) != AUTH_OK)
         return 401;
     snprintf(digits, sizeof digits, "%ld", number);
     /* The rows arrive by the feed, as any others; a failure is in the log. */
