@@ -21,7 +21,10 @@ select set_eq($$ select t.may_execute('relay_login') $$, array[
   'herald.relay_pages(text[],boolean[],integer[],timestamp with time zone[],uuid[])', 'herald.relay_mark_read(text[],uuid[])',
   'herald.relay_mark_all_read(text,timestamp with time zone,xid8)', 'herald.relay_tidy()',
   'herald.relay_resume(text[],xid8[],xid8[],integer[],uuid[],integer,integer)', 'herald.relay_trace_ask(uuid,text)',
-  'herald.relay_trace_answer(uuid,text)'],
+  'herald.relay_trace_answer(uuid,text)', 'herald.relay_create(text,text,jsonb,text)', 'herald.relay_get(text,uuid)',
+  'herald.relay_list(text,boolean,text,text,integer,timestamp with time zone,uuid)',
+  'herald.relay_set_read(text,uuid,boolean)', 'herald.relay_read_all(text,timestamp with time zone)',
+  'herald.relay_delete(text,uuid)'],
   'the relay may execute the feed and its own functions, and nothing else');
 select set_eq($$ select t.may_execute('app_login') $$, array[
   'herald.notify_user(text,text,text,text,text,text,jsonb,text,timestamp with time zone)',
@@ -69,6 +72,8 @@ select t.refused(c) from unnest(array[
   'select herald.resolve_user(''{"sub":"alice"}'')', 'select herald.relay_unread_counts(''{alice}'')',
   'select herald.relay_mark_read(''{alice}'', ''{00000000-0000-4000-8000-000000000001}'')',
   'select herald.relay_mark_all_read(''alice'', null, null)',
+  'select herald.relay_create(''alice'', ''alice'', ''{"title":"x"}'', null)',
+  'select herald.relay_delete(''alice'', ''00000000-0000-4000-8000-000000000001'')',
   'create table herald.x ()', 'create function herald.x() returns int language sql as ''select 1''',
   'alter table herald.notifications disable trigger all', 'drop trigger doorbell on herald.notifications',
   'create trigger x before insert on herald.notifications for each row execute function herald.stamp_notification()',
@@ -92,6 +97,7 @@ select t.refused(c) from unnest(array[
   'delete from herald.tombstones', 'delete from herald.messages',
   'insert into herald.messages (kind, body) values (''message'', ''{}'')',
   'select * from herald.state', 'select * from herald.epoch', 'select * from herald.migrations',
+  'select * from herald.idempotency_keys', 'delete from herald.idempotency_keys',
   'select herald.notify_user(''alice'', ''x'')', 'select herald.broadcast_to_all(''{"type":"x"}'')',
   'select herald.disconnect_user(''alice'')', 'select herald.prune(''1 day'')',
   'select herald.mark_read(''alice'', ''00000000-0000-4000-8000-000000000001''::uuid)',
@@ -102,7 +108,13 @@ select lives_ok(c, 'the relay may ' || c) from unnest(array[
   'select * from herald.relay_page(''alice'', true, 10, null, null)',
   'select * from herald.relay_pages(''{alice}'', ''{t}'', ''{10}'', ''{infinity}'', ''{ffffffff-ffff-ffff-ffff-ffffffffffff}'')',
   'select * from herald.relay_mark_read(''{alice}'', ''{00000000-0000-4000-8000-000000000001}'')',
-  'select herald.relay_mark_all_read(''alice'', null, null)', 'select * from herald.relay_tidy()']) c;
+  'select herald.relay_mark_all_read(''alice'', null, null)', 'select * from herald.relay_tidy()',
+  'select herald.relay_create(''alice'', ''alice'', ''{"title":"x"}'', ''k'')',
+  'select herald.relay_get(''alice'', ''00000000-0000-4000-8000-000000000001'')',
+  'select herald.relay_list(''alice'', null, null, null, 10, null, null)',
+  'select herald.relay_set_read(''alice'', ''00000000-0000-4000-8000-000000000001'', true)',
+  'select herald.relay_read_all(''alice'', null)',
+  'select herald.relay_delete(''alice'', ''00000000-0000-4000-8000-000000000001'')']) c;
 
 set role stranger;
 select t.refused(c) from unnest(array['select * from herald.notifications',

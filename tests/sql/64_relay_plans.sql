@@ -42,6 +42,12 @@ begin
   return next cmp_ok(t.cost('select * from herald.relay_page(''user 4'', false, 20, null, null)'), '<=', 200::bigint, when_ || ', page');
   return next cmp_ok(t.cost('select * from herald.relay_page(''user 4'', false, 20, now(), gen_random_uuid())'), '<=', 200::bigint, when_ || ', next page');
   return next cmp_ok(t.cost('select * from herald.relay_pages(''{user 4,user 8}'', ''{t,f}'', ''{20,20}'', ''{infinity,infinity}'', ''{ffffffff-ffff-ffff-ffff-ffffffffffff,ffffffff-ffff-ffff-ffff-ffffffffffff}'')'), '<=', 400::bigint, when_ || ', two pages');
+  return next cmp_ok(t.cost('select * from herald.relay_list(''user 4'', true, null, null, 20, null, null)'), '<=', 200::bigint, when_ || ', unread list');
+  return next cmp_ok(t.cost('select * from herald.relay_list(''user 4'', null, ''x'', null, 20, null, null)'), '<=', 400::bigint, when_ || ', list of a category');
+  return next cmp_ok(t.cost('select herald.relay_get(''user 4'', gen_random_uuid())'), '<=', 5::bigint, when_ || ', one');
+  return next cmp_ok(t.cost('select herald.relay_set_read(''user 4'', gen_random_uuid(), true)'), '<=', 5::bigint, when_ || ', set read');
+  return next cmp_ok(t.cost('select herald.relay_delete(''user 4'', gen_random_uuid())'), '<=', 5::bigint, when_ || ', delete');
+  return next cmp_ok(t.cost('select herald.relay_create(''user 4'', ''user 4'', ''{"title":"x"}'', gen_random_uuid()::text)'), '<=', 25::bigint, when_ || ', create');
   return next cmp_ok(t.cost('select * from herald.unread(''big'', 20)'), '<=', 20::bigint, when_ || ', unread of the big user');
   return next cmp_ok(t.cost(format('select * from herald.relay_mark_read(%L, %L)', v_users, v_ids)), '<=', 400::bigint, when_ || ', mark 100 read');
   return next cmp_ok(t.cost(format('select herald.mark_read(''big'', %L::uuid[])', v_ids)), '<=', 400::bigint, when_ || ', mark_read of 100');
