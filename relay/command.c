@@ -25,8 +25,7 @@ static bool __attribute__((format(printf, 3, 4))) refuse(struct command_error *e
     return false;
 }
 
-/* An RFC 3339 §5.6 date-time; PostgreSQL refuses what the calendar does not have. */
-static bool time_parse(const char *text, size_t size, char out[COMMAND_TIME_SIZE])
+bool command_time_parse(const char *text, size_t size, char out[COMMAND_TIME_SIZE])
 {
     if (size >= COMMAND_TIME_SIZE)
         return false;
@@ -56,15 +55,13 @@ static bool time_parse(const char *text, size_t size, char out[COMMAND_TIME_SIZE
     return true;
 }
 
-/* "time_uuid", as `next` gives it. */
-static bool before_parse(const char *text, size_t size, struct command *out)
+bool command_before_parse(const char *text, size_t size, char before_time[COMMAND_TIME_SIZE], struct uuid *before_id)
 {
     const char *divider = memchr(text, '_', size);
     if (!divider)
         return false;
     size_t time_size = (size_t)(divider - text);
-    return time_parse(text, time_size, out->before_time) &&
-           uuid_parse(divider + 1, size - time_size - 1, &out->before_id);
+    return command_time_parse(text, time_size, before_time) && uuid_parse(divider + 1, size - time_size - 1, before_id);
 }
 
 static bool read_ref(const json_t *document, struct command *out, struct command_error *error)
@@ -122,7 +119,7 @@ static bool read_page(const json_t *document, struct command *out, struct comman
     if (!before || json_is_null(before))
         return true;
     if (!json_is_string(before) ||
-        !before_parse(json_string_value(before), json_string_length(before), out))
+        !command_before_parse(json_string_value(before), json_string_length(before), out->before_time, &out->before_id))
         return refuse(error, CODE_BAD_FIELD, "before must be the `next` of an earlier page");
     out->has_before = true;
     return true;
@@ -165,7 +162,7 @@ static bool read_mark_all_read(const json_t *document, struct command *out, stru
         const char *text = json_string_value(until);
         size_t size = json_string_length(until);
         out->has_until_cursor = cursor_parse(text, size, &out->until_cursor);
-        out->has_until_time = !out->has_until_cursor && time_parse(text, size, out->until_time);
+        out->has_until_time = !out->has_until_cursor && command_time_parse(text, size, out->until_time);
     }
     if (!out->has_until_cursor && !out->has_until_time)
         return refuse(error, CODE_BAD_FIELD, "until must be a cursor or an RFC 3339 time");

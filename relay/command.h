@@ -69,4 +69,9 @@ void command_clear(struct command *command);
 /* For its counter; of COMMAND_TYPES: "invalid". */
 const char *command_word(int type);
 
+/* An RFC 3339 §5.6 date-time; PostgreSQL refuses what the calendar does not have. False: it is none. */
+bool command_time_parse(const char *text, size_t size, char out[COMMAND_TIME_SIZE]);
+/* "time_uuid", as the `next` of a page gives it. */
+bool command_before_parse(const char *text, size_t size, char before_time[COMMAND_TIME_SIZE], struct uuid *before_id);
+
 #endif

@@ -45,6 +45,17 @@ static const struct {
     [DESK_RESUME] = {"resume", 7,
                      "select n, kind, id, version, body, xid, rank from herald.relay_resume($1::text[], $2::xid8[], "
                      "$3::xid8[], $4::int[], $5::uuid[], $6::int, $7::int)"},
+    [DESK_API_LIST] = {"api_list", 7,
+                       "select unread_count, notifications, next, total from herald.relay_list($1::text, $2::boolean, "
+                       "$3::text, $4::text, $5::int, $6::timestamptz, $7::uuid)"},
+    [DESK_API_GET] = {"api_get", 2, "select herald.relay_get($1::text, $2::uuid)"},
+    [DESK_API_CREATE] = {"api_create", 4,
+                         "select outcome, id, notification from "
+                         "herald.relay_create($1::text, $2::text, $3::jsonb, $4::text)"},
+    [DESK_API_SET_READ] = {"api_set_read", 3, "select herald.relay_set_read($1::text, $2::uuid, $3::boolean)"},
+    [DESK_API_READ_ALL] = {"api_read_all", 2,
+                           "select marked, unread_count from herald.relay_read_all($1::text, $2::timestamptz)"},
+    [DESK_API_DELETE] = {"api_delete", 2, "select herald.relay_delete($1::text, $2::uuid)"},
     [DESK_SAMPLES] =
         {"samples", 2,
          "select count(herald.notify_user(u.id, s.title, s.message, s.category, s.severity, s.action_url)) "

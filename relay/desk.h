@@ -30,6 +30,12 @@ enum desk_statement {
     DESK_MARK_READ,     /* user ids, ids -> (user, id, version, notification) */
     DESK_MARK_ALL_READ, /* user, until time, until xid -> number marked */
     DESK_RESUME,        /* arrays of user, since, after xid, rank, id; rows, bytes -> changes, see resume.c */
+    DESK_API_LIST,      /* user, unread, category, severity, limit, before time, before id -> (count, list, next, total) */
+    DESK_API_GET,       /* user, id -> notification or null */
+    DESK_API_CREATE,    /* user of the token, user, request json, key -> (outcome, id, notification) */
+    DESK_API_SET_READ,  /* user, id, whether read -> notification or null */
+    DESK_API_READ_ALL,  /* user, until time -> (number marked, unread count) */
+    DESK_API_DELETE,    /* user, id -> whether there was one */
     DESK_SAMPLES,       /* claims json, how many -> number stored; see samples.h */
     DESK_TIDY,
     DESK_TRACE,         /* trace, answer json -> nothing; see trace.h */

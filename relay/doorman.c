@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api_request.h"
 #include "clock.h"
 #include "forwarded.h"
 #include "log.h"
@@ -118,34 +119,56 @@ static void pass_on(struct visitor *visitor)
 
 /* ---- refusals ---- */
 
-/* One complete response, the last on this socket. False: it is broken, or full before anything was sent. */
-static bool answer(struct relay *relay, int fd, enum refusal refusal, const char *reason)
+struct body {
+    const char *type;
+    const char *text;
+};
+
+/* One complete response, the last on this socket; fields are further lines of its head. False: it is broken, or full
+ * before anything was sent. */
+static bool send_response(int fd, enum refusal refusal, const char *fields, struct body body)
 {
-    char text[512];
+    char text[1024];
     int size = snprintf(text, sizeof(text),
                         "HTTP/1.1 %d %s\r\n"
-                        "Content-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Type: %s\r\n"
                         "Content-Length: %zu\r\n"
                         "Cache-Control: no-store\r\n"
                         "X-Content-Type-Options: nosniff\r\n"
-                        "%sConnection: close\r\n\r\n%s\n",
-                        refusal_status(refusal), refusal_phrase(refusal), strlen(reason) + 1,
-                        refusal_fields(refusal), reason);
+                        "%sConnection: close\r\n\r\n%s",
+                        refusal_status(refusal), refusal_phrase(refusal), body.type, strlen(body.text), fields, body.text);
+    return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && shutdown(fd, SHUT_WR) == 0;
+}
+
+static void note_refusal(struct relay *relay, enum refusal refusal, const char *reason)
+{
     relay->counters.handshakes_refused[refusal]++;
     log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)), LOG_STR("reason", reason));
-    return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && shutdown(fd, SHUT_WR) == 0;
+}
+
+static bool answer(struct relay *relay, int fd, enum refusal refusal, const char *reason)
+{
+    char text[128];
+    snprintf(text, sizeof(text), "%s\n", reason);
+    note_refusal(relay, refusal, reason);
+    return send_response(fd, refusal, refusal_fields(refusal), (struct body){"text/plain; charset=utf-8", text});
 }
 
 /* Bytes of the request that nobody has read would make close() reset the connection, and the answer
  * be lost with it. So they are read and thrown away, within bounds, until the peer closes too. */
-static void refuse_because(struct visitor *visitor, enum refusal refusal, const char *reason)
+static void leave(struct visitor *visitor, bool was_told)
 {
-    if (!answer(visitor->doorman->relay, visitor->fd, refusal, reason)) {
+    if (!was_told) {
         drop(visitor);
         return;
     }
     visitor->state = VISITOR_LEAVING;
     watch(visitor, UV_READABLE, LEAVE_MS);
+}
+
+static void refuse_because(struct visitor *visitor, enum refusal refusal, const char *reason)
+{
+    leave(visitor, answer(visitor->doorman->relay, visitor->fd, refusal, reason));
 }
 
 static void refuse(struct visitor *visitor, enum refusal refusal)
@@ -254,10 +277,29 @@ static void check_upgrade(struct visitor *visitor, const struct request_head *he
         check_token(visitor, (struct text){head->token, head->token_size});
 }
 
+/* libwebsockets would not say what is wrong. The API's documents say how it says it. */
+static void refuse_method(struct visitor *visitor, const struct request_head *head)
+{
+    char path[API_PATH_SIZE], fields[64], json[PROBLEM_JSON_SIZE];
+    struct uuid unused;
+    snprintf(path, sizeof(path), "%.*s", (int)head->path.size, head->path.bytes);
+    enum api_route route = api_has_path(path) ? api_route_of(path, &unused) : API_NOWHERE;
+    if (route == API_NOWHERE) {
+        refuse(visitor, REFUSAL_METHOD);
+        return;
+    }
+    note_refusal(visitor->doorman->relay, REFUSAL_METHOD, refusal_reason(REFUSAL_METHOD));
+    problem_json(PROBLEM_METHOD, NULL, 0, json);
+    snprintf(fields, sizeof(fields), "Allow: %s\r\n", api_route_methods(route));
+    leave(visitor, send_response(visitor->fd, REFUSAL_METHOD, fields, (struct body){"application/problem+json", json}));
+}
+
 static void check_head(struct visitor *visitor, const struct request_head *head)
 {
     if (head->wants_upgrade && visitor->doorman->relay->config->auth_reject == AUTH_REJECT_HTTP)
         check_upgrade(visitor, head);
+    else if (!head->is_known_method)
+        refuse_method(visitor, head);
     else
         pass_on(visitor);
 }
@@ -341,7 +383,8 @@ static bool needs_no_wait(struct doorman *doorman, int fd)
     if (doorman->relay->config->auth_reject == AUTH_REJECT_HTTP)
         return false; /* its user must be asked for */
     ssize_t size = recv(fd, doorman->bytes, HEAD_MAX_BYTES, MSG_PEEK);
-    return size > 0 && request_head_parse(doorman->bytes, (size_t)size, &head) == REQUEST_HEAD_COMPLETE;
+    return size > 0 && request_head_parse(doorman->bytes, (size_t)size, &head) == REQUEST_HEAD_COMPLETE &&
+           head.is_known_method;
 }
 
 void doorman_take(struct doorman *doorman, int fd, struct net_address address)

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api_http.h"
 #include "bearer.h"
 #include "clock.h"
 #include "doorman.h"
@@ -57,6 +58,7 @@ struct front {
 struct guest {
     struct net_address address; /* of its socket's peer */
     struct peer *peer;          /* it is counted there; NULL for a proxy */
+    struct api_guest api;
 };
 
 static struct front *front_of(struct lws *wsi)
@@ -155,6 +157,7 @@ static void guest_free(struct front *front, struct guest *guest)
     struct relay *relay = front->relay;
     if (!guest)
         return;
+    api_http_end(&guest->api);
     peers_leave(&relay->sessions.peers, guest->peer, clock_now_ms(), relay->config->auth_failure_limit);
     relay->guests--;
     free(guest);
@@ -430,13 +433,36 @@ static int open_stream(struct lws *wsi)
     return 0;
 }
 
+/* ---- plain requests ---- */
+
+static int answer_http(struct lws *wsi)
+{
+    struct relay *relay = front_of(wsi)->relay;
+    struct guest *guest = guest_of(wsi);
+    if (!guest || !api_http_wants(wsi))
+        return http_answer(relay, wsi);
+    return api_http_start(relay, wsi, &guest->api, handshake_client(wsi, guest->address), guest->peer);
+}
+
+static int receive_body(struct lws *wsi, const char *bytes, size_t size)
+{
+    struct guest *guest = guest_of(wsi);
+    return guest ? api_http_body(&guest->api, bytes, size) : 0;
+}
+
+static int end_body(struct lws *wsi)
+{
+    struct guest *guest = guest_of(wsi);
+    return guest ? api_http_body_end(&guest->api) : 0;
+}
+
 static int answer_request(struct lws *wsi)
 {
     if (asks_for_stream(wsi, WSI_TOKEN_GET_URI))
         return open_stream(wsi);
     if (asks_for_stream(wsi, WSI_TOKEN_OPTIONS_URI))
         return answer_preflight(wsi);
-    return http_answer(front_of(wsi)->relay, wsi);
+    return answer_http(wsi);
 }
 
 /* ---- frames in ---- */
@@ -509,6 +535,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_HTTP:
         return answer_request(wsi);
+    case LWS_CALLBACK_HTTP_BODY:
+        return receive_body(wsi, in, size);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return end_body(wsi);
     case LWS_CALLBACK_RECEIVE:
     case LWS_CALLBACK_RECEIVE_PONG:
     case LWS_CALLBACK_SERVER_WRITEABLE:

@@ -7,11 +7,12 @@
 
 #include "desk.h"
 #include "embedded.h"
+#include "http_response.h"
 #include "memory.h"
 #include "report.h"
 #include "samples.h"
 
-enum { HEADER_ROOM = 2048, PATH_SIZE = 256, SAMPLES_TOKEN_SIZE = 128 };
+enum { PATH_SIZE = 256, SAMPLES_TOKEN_SIZE = 128 };
 
 static const char policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; "
@@ -25,44 +26,20 @@ struct response {
     bool last;         /* the connection ends with it */
 };
 
-static int add(struct lws *wsi, const char *name, const char *value, unsigned char **at, unsigned char *end)
-{
-    return lws_add_http_header_by_name(wsi, (const unsigned char *)name, (const unsigned char *)value,
-                                       (int)strlen(value), at, end);
-}
-
-/* Status and the first fields. Given no length, libwebsockets says `Connection: close` and keeps to it;
- * the length is then added. */
-static int add_common(struct lws *wsi, const struct response *response, unsigned char **at, unsigned char *end)
-{
-    lws_filepos_t size = response->body.size;
-    if (lws_add_http_common_headers(wsi, response->status, response->type,
-                                    response->last ? LWS_ILLEGAL_HTTP_CONTENT_LEN : size, at, end))
-        return 1;
-    return response->last && lws_add_http_header_content_length(wsi, size, at, end);
-}
-
 static int send_response(struct lws *wsi, const struct response *response, bool head_only)
 {
-    unsigned char headers[LWS_PRE + HEADER_ROOM];
-    unsigned char *start = headers + LWS_PRE, *at = start, *end = headers + sizeof(headers) - 1;
-    if (add_common(wsi, response, &at, end) ||
-        add(wsi, "cache-control:", "no-store", &at, end) ||
-        add(wsi, "x-content-type-options:", "nosniff", &at, end) ||
-        add(wsi, "referrer-policy:", "no-referrer", &at, end) ||
-        add(wsi, "content-security-policy:", policy, &at, end) ||
-        (response->allow && add(wsi, "allow:", response->allow, &at, end)) ||
-        lws_finalize_write_http_header(wsi, start, &at, end))
+    const struct http_field fields[] = {
+        {"cache-control:", "no-store"}, {"content-security-policy:", policy}, {"allow:", response->allow}};
+    if (!http_response_write(wsi, &(struct http_response){.status = response->status,
+                                                          .type = response->type,
+                                                          .parts = &response->body,
+                                                          .part_count = 1,
+                                                          .fields = fields,
+                                                          .field_count = sizeof(fields) / sizeof(*fields),
+                                                          .last = response->last,
+                                                          .head_only = head_only}))
         return -1;
-    if (!head_only && response->body.size) {
-        unsigned char *body = memory_new(LWS_PRE + response->body.size);
-        memcpy(body + LWS_PRE, response->body.bytes, response->body.size);
-        int written = lws_write(wsi, body + LWS_PRE, response->body.size, LWS_WRITE_HTTP_FINAL);
-        free(body);
-        if (written < 0)
-            return -1;
-    }
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    return http_response_finish(wsi);
 }
 
 static const char *demo_type(const char *name)
@@ -166,9 +143,12 @@ int http_answer(struct relay *relay, struct lws *wsi)
     if (lws_hdr_copy(wsi, path, sizeof(path), head ? WSI_TOKEN_HEAD_URI : WSI_TOKEN_GET_URI) < 0)
         path[0] = '\0';
     char *owned = respond(relay, path, &response);
-    /* Only the first request of a connection passes the doorman; an upgrade may not be the second. */
-    response.last = relay->config->auth_reject == AUTH_REJECT_HTTP;
+    /* Only the first request of a connection passes the doorman; an upgrade may not be the second. Nor is a body read, on
+     * which libwebsockets might go round for ever when it has read ahead. */
+    bool has_body = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
+                    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+    response.last = has_body || relay->config->auth_reject == AUTH_REJECT_HTTP;
     int result = send_response(wsi, &response, head);
     free(owned);
-    return result;
+    return has_body ? -1 : result;
 }

@@ -15,6 +15,8 @@ static const struct {
     [REFUSAL_NO_USER] = {403, "Forbidden", "", "unknown user", "403_unknown_user"},
     [REFUSAL_ORIGIN] = {403, "Forbidden", "", "origin not allowed", "403_origin"},
     [REFUSAL_NOT_FOUND] = {404, "Not Found", "", "not found", "404_not_found"},
+    [REFUSAL_METHOD] = {405, "Method Not Allowed", "Allow: GET, HEAD\r\n", "method not allowed",
+                        "405_method_not_allowed"},
     [REFUSAL_TOO_LATE] = {408, "Request Timeout", "", "no request in time", "408_too_late"},
     [REFUSAL_ADDRESS_FULL] = {429, "Too Many Requests", "Retry-After: 1\r\n",
                               "too many connections from this address", "429_address_full"},

@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include "api.h"
 #include "config.h"
 #include "counters.h"
 #include "counts.h"
@@ -32,6 +33,7 @@ struct relay {
     struct marks marks;
     struct resumes resumes;
     struct drain drain;
+    struct api api;
     struct counters counters;
     struct tally tally;
     int guests;  /* connections that show requests and are no session */

@@ -158,6 +158,20 @@ static bool take_parameter(struct text query, struct request_head *head)
 
 /* ---- lines ---- */
 
+static bool is_same(struct text text, struct text other)
+{
+    return text.size == other.size && begins_with(text, other);
+}
+
+static bool is_known_method(struct text method)
+{
+    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (is_same(method, text_of(known[i])))
+            return true;
+    return false;
+}
+
 /* RFC 9112 §3. The version follows the second space; there is no third. */
 static bool parse_request_line(struct text line, struct request_head *head, struct text *query)
 {
@@ -169,7 +183,8 @@ static bool parse_request_line(struct text line, struct request_head *head, stru
         return false;
     if (line.size != 8 || !begins_with(line, TEXT("HTTP/1.")) || line.bytes[7] < '0' || line.bytes[7] > '9')
         return false;
-    head->is_get = method.size == 3 && begins_with(method, TEXT("GET"));
+    head->is_get = is_same(method, TEXT("GET"));
+    head->is_known_method = is_known_method(method);
     head->path = *query = target;
     if (!take_before(query, TEXT("?"), &head->path))
         query->size = 0;

@@ -75,6 +75,7 @@ static void write_out(struct worker *worker)
 static void on_turn_end(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
+    api_flush(&worker->relay);
     resolver_flush(&worker->relay);
     write_out(worker);
     counts_flush(&worker->relay);
@@ -129,6 +130,7 @@ static void on_tick(uv_timer_t *timer)
         service_alive();
     sessions_tick(&worker->relay);
     marks_tick(&worker->relay);
+    api_tick(&worker->relay);
     worker->ticks++;
     if (worker->ticks % COUNT_TICKS == 0)
         log_counters(worker);
@@ -140,7 +142,7 @@ static void on_tick(uv_timer_t *timer)
 
 static bool quiet(const struct relay *relay)
 {
-    return relay->sessions.count == 0 && marks_idle(&relay->marks) && desk_idle(relay->desk);
+    return relay->sessions.count == 0 && marks_idle(&relay->marks) && api_idle(relay) && desk_idle(relay->desk);
 }
 
 static void on_stop_timer(uv_timer_t *timer)
@@ -301,6 +303,7 @@ static void close_rooms(struct worker *worker)
     resolver_stop(&worker->relay.resolver);
     marks_stop(&worker->relay.marks);
     inbox_stop(&worker->relay.inbox);
+    api_stop(&worker->relay);
     sessions_stop(&worker->relay.sessions);
     uv_loop_close(&worker->loop);
 }

@@ -1,5 +1,6 @@
 /* Request heads: what is complete, what is refused, and which token they show. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,6 +193,24 @@ START_TEST(what_a_request_asks_for_and_the_token_it_shows)
 }
 END_TEST
 
+START_TEST(methods_are_known_in_capitals)
+{
+    static const struct {
+        const char *bytes;
+        bool known;
+    } methods[] = {{"GET", true},   {"HEAD", true},    {"POST", true},    {"PUT", true},  {"PATCH", true}, {"DELETE", true},
+                   {"OPTIONS", true}, {"CONNECT", true}, {"get", false},  {"GETX", false}, {"GE", false},   {"TRACE", false},
+                   {"BREW", false}};
+    for (int i = 0; i < LENGTH(methods); i++) {
+        char bytes[64];
+        struct request_head head;
+        int size = snprintf(bytes, sizeof(bytes), "%s / HTTP/1.1\r\n\r\n", methods[i].bytes);
+        ck_assert_int_eq(request_head_parse(bytes, (size_t)size, &head), REQUEST_HEAD_COMPLETE);
+        ck_assert_msg(head.is_known_method == methods[i].known, "%s", methods[i].bytes);
+    }
+}
+END_TEST
+
 START_TEST(however_a_good_head_is_cut_it_is_partial_until_it_is_complete)
 {
     static const char bytes[] = "GET /ws?token=a%2eb HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
@@ -262,6 +281,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_head_is_partial_complete_or_refused, 0, LENGTH(verdicts));
     tcase_add_test(tcase, a_zero_byte_is_refused);
     tcase_add_loop_test(tcase, what_a_request_asks_for_and_the_token_it_shows, 0, LENGTH(requests));
+    tcase_add_test(tcase, methods_are_known_in_capitals);
     tcase_add_test(tcase, however_a_good_head_is_cut_it_is_partial_until_it_is_complete);
     tcase_add_loop_test(tcase, a_token_of_the_greatest_length_passes_and_no_longer_one, 0, LENGTH(carriers));
     tcase_add_test(tcase, the_fields_of_a_name_are_found_in_their_order);

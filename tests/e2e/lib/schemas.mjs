@@ -11,7 +11,7 @@ const readJson = (path) => JSON.parse(readProtocol(path));
 const schemas = Object.fromEntries(['common', 'server', 'client'].map((name) => [name, readJson(`schemas/${name}.json`)]));
 
 /** A copy in which objects have no members but the named ones. */
-function closed(schema) {
+export function closed(schema) {
   if (schema === null || typeof schema !== 'object') return schema;
   if (Array.isArray(schema)) return schema.map(closed);
   const copy = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, closed(value)]));
