@@ -21,8 +21,8 @@ enum {
     VALUE_SIZE = 16384, /* of a field: what libwebsockets takes of a head */
     PATH_SIZE = 256,
     ORIGIN_SIZE = 512,
-    BODY_MS = 10000,             /* for the whole body to come */
-    THROW_AWAY_MAX_BYTES = 262144, /* of a body that is refused unread: closing before would lose the answer */
+    BODY_MS = 10000, /* for the whole body to come */
+    THROW_AWAY_MAX_BYTES = 16 * 1024 * 1024, /* of a body that is refused: closing before would lose the answer */
     ANSWER_SECONDS = 60, /* for the client to take its answer */
 };
 

@@ -26,7 +26,8 @@ static const struct {
 
 bool api_has_path(const char *path)
 {
-    return strncmp(path, API_PREFIX, sizeof(API_PREFIX) - 1) == 0;
+    return strncmp(path, API_PREFIX, sizeof(API_PREFIX) - 1) == 0 && strcmp(path, API_BASE "/ws") != 0 &&
+           strcmp(path, API_BASE "/stream") != 0;
 }
 
 enum api_route api_route_of(const char *path, struct uuid *id)

@@ -20,7 +20,7 @@ enum {
 enum api_route { API_NOWHERE, API_COLLECTION, API_ITEM, API_READ_ALL, API_ROUTES };
 enum api_method { API_GET, API_HEAD, API_POST, API_PATCH, API_DELETE, API_OPTIONS, API_OTHER_METHOD };
 
-/* Whether the API answers for this path, be there something or not. */
+/* Whether the API answers for this path, be there something or not; not for those of sessions. */
 bool api_has_path(const char *path);
 /* *id is set for API_ITEM. */
 enum api_route api_route_of(const char *path, struct uuid *id);

@@ -8,7 +8,6 @@
 #include "desk.h"
 #include "embedded.h"
 #include "http_response.h"
-#include "memory.h"
 #include "report.h"
 #include "samples.h"
 

@@ -23,8 +23,8 @@ static const struct {
     {BASE "/" ID "/", API_NOWHERE, ""},
     {BASE "/" ID "0", API_NOWHERE, ""},
     {BASE "s", API_NOWHERE, ""},
-    {BASE "/ws", API_NOWHERE, ""},
-    {BASE "/stream", API_NOWHERE, ""},
+    {BASE "/ws/", API_NOWHERE, ""},
+    {BASE "/streams", API_NOWHERE, ""},
     {"/api/", API_NOWHERE, ""},
     {"/api/v1/notification", API_NOWHERE, ""},
 };
@@ -46,7 +46,7 @@ END_TEST
 
 START_TEST(other_paths_are_not_the_api)
 {
-    static const char *const paths[] = {"/", "", "/api", "/apis/", "/API/v1", "/healthz", "api/v1"};
+    static const char *const paths[] = {"/", "", "/api", "/apis/", "/API/v1", "/healthz", "api/v1", BASE "/ws", BASE "/stream"};
     for (int i = 0; i < LENGTH(paths); i++)
         ck_assert(!api_has_path(paths[i]));
 }
