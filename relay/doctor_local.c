@@ -1,9 +1,12 @@
-/* The doctor's checks of what needs no database: the configuration and the keys of tokens. */
+/* The doctor's checks of what needs no database: the configuration, the keys of tokens, TLS. */
 #include "doctor.h"
 
 #include <sys/stat.h>
 
 #include "jwt_keys.h"
+#include "tls.h"
+
+enum { EXPIRES_SOON_DAYS = 14 };
 
 static void check_configuration(struct doctor *doctor)
 {
@@ -46,8 +49,30 @@ static void check_keys(struct doctor *doctor)
     jwt_keys_free(keys);
 }
 
+static void check_tls(struct doctor *doctor)
+{
+    const struct config *config = doctor->config;
+    char why[TLS_WHY_SIZE];
+    if (!config->tls_cert || !config->tls_key) { /* one alone is the configuration's fault */
+        findings_ok(&doctor->findings, "not used; a proxy in front should");
+        return;
+    }
+    if (!tls_check(config->tls_cert, config->tls_key, why)) {
+        findings_fail(&doctor->findings, "bad_certificate", "%s", why);
+        return;
+    }
+    int days = tls_days_left(config->tls_cert);
+    if (days < 0)
+        findings_fail(&doctor->findings, "certificate_expired", "%s has expired", config->tls_cert);
+    else if (days < EXPIRES_SOON_DAYS)
+        findings_warn(&doctor->findings, "certificate_expires", "%s expires in %d days", config->tls_cert, days);
+    else
+        findings_ok(&doctor->findings, "%s, for %d days", config->tls_cert, days);
+}
+
 const struct doctor_check doctor_local_checks[] = {
     {"configuration", DOCTOR_NEEDS_NOTHING, check_configuration},
     {"keys", DOCTOR_NEEDS_NOTHING, check_keys},
+    {"TLS", DOCTOR_NEEDS_NOTHING, check_tls},
     {0},
 };

@@ -122,6 +122,13 @@ const struct error_entry error_table[] = {
      "Its own words follow the name"},
 
     /* doctor_*.c, cmd_trace.c */
+    {ERROR_IN_COMMAND, "bad_certificate",
+     "HERALD_TLS_CERT or HERALD_TLS_KEY cannot be read, is no PEM, or the two do not belong together",
+     "Give the chain, the server's own certificate first, and its key without a password, readable by the relay"},
+    {ERROR_IN_COMMAND, "certificate_expired", "clients refuse the certificate of HERALD_TLS_CERT",
+     "Renew it, then SIGHUP"},
+    {ERROR_IN_COMMAND, "certificate_expires", "it has less than two weeks left",
+     "Renew it, then SIGHUP; see why that did not happen by itself"},
     {ERROR_IN_COMMAND, "bad_key",
      "HERALD_JWT_KEY_FILE is missing, unreadable, weak, or no key for HERALD_JWT_ALG",
      "A secret of 32 random bytes or more (HS…), or the issuer's public key as PEM or JWK set"},

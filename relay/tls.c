@@ -2,7 +2,9 @@
 #include "tls.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20"; /* of TLS 1.2; those of 1.3 are all as good */
@@ -46,6 +48,20 @@ bool tls_check(const char *cert_file, const char *key_file, char why[TLS_WHY_SIZ
     bool good = load(context, cert_file, key_file, why);
     SSL_CTX_free(context);
     return good;
+}
+
+int tls_days_left(const char *cert_file)
+{
+    int days = -1, seconds = 0;
+    FILE *file = fopen(cert_file, "re");
+    X509 *own = file ? PEM_read_X509(file, NULL, no_password, NULL) : NULL;
+    /* Both have the sign of the difference. */
+    if (own && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(own)) == 1 && seconds < 0)
+        days--;
+    X509_free(own);
+    if (file)
+        fclose(file);
+    return days;
 }
 
 bool tls_harden(SSL_CTX *context)

@@ -11,6 +11,9 @@ enum { TLS_WHY_SIZE = 512 };
  * and a server can use them. False: why names the file. */
 bool tls_check(const char *cert_file, const char *key_file, char why[TLS_WHY_SIZE]);
 
+/* Whole days until its own certificate expires, less than 0 when it has; tls_check() has passed. */
+int tls_days_left(const char *cert_file);
+
 /* TLS 1.2 and later, with forward secrecy and authenticated encryption (RFC 9325 §3.1.1, §4.2), no renegotiation, and
  * no buffers for connections that are idle. False: OpenSSL refuses. */
 bool tls_harden(SSL_CTX *context);

@@ -8,12 +8,13 @@ import { account, pgherald } from './lib/env.mjs';
 import { keyFile, newSecret } from './lib/jwt.mjs';
 import { assertNoSecrets } from './lib/log.mjs';
 import { startPgBouncer } from './lib/pgbouncer.mjs';
+import { certificate } from './lib/certificate.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { run } from './lib/program.mjs';
 import { freePort, startRelay } from './lib/relay.mjs';
 import { eventually } from './lib/wait.mjs';
 
-const CHECKS = ['configuration', 'keys', 'connection', 'version', 'primary', 'pooler', 'clocks', 'connections', 'migrations', 'privileges',
+const CHECKS = ['configuration', 'keys', 'TLS', 'connection', 'version', 'primary', 'pooler', 'clocks', 'connections', 'migrations', 'privileges',
   'rows', 'triggers', 'users', 'bell queue', 'feed'];
 
 describe('doctor', () => {
@@ -127,7 +128,7 @@ describe('doctor', () => {
     for (const [name, [code, url]] of Object.entries(cases)) {
       it(`${name}: ${code}, and what needs it is skipped`, async () => {
         const lines = await finds({ connection: code }, { HERALD_DATABASE_URL: url() });
-        assert.equal(Object.values(lines).filter(({ verdict }) => verdict === 'skip').length, CHECKS.length - 3);
+        assert.equal(Object.values(lines).filter(({ verdict }) => verdict === 'skip').length, CHECKS.length - 4);
       });
     }
 
@@ -223,6 +224,17 @@ describe('doctor', () => {
       await finds({ keys: 'bad_key' }, { HERALD_JWT_KEY_FILE: keyFile('s3cret-short') });
       await finds({ keys: 'key_exposed' }, { HERALD_JWT_KEY_FILE: keyFile(newSecret(), 0o644) });
       await finds({ keys: 'development_tokens' }, { HERALD_AUTH: 'dev' });
+    });
+
+    it('certificates that cannot be used or will not be for long are found', async () => {
+      const files = (days) => {
+        const { cert, key } = certificate(`doctor-${days}`, days);
+        return { HERALD_TLS_CERT: cert, HERALD_TLS_KEY: key };
+      };
+      const { lines } = await doctor(files(30));
+      assert.match(lines.TLS.text, /for (29|30) days$/);
+      await finds({ TLS: 'certificate_expires' }, files(3));
+      await finds({ TLS: 'bad_certificate' }, { ...files(30), HERALD_TLS_KEY: files(3).HERALD_TLS_KEY });
     });
 
     it('a configuration that cannot be read is exit 78; what it does not know is exit 2', async () => {

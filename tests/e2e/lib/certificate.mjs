@@ -4,10 +4,10 @@ import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { account, scratch } from './env.mjs';
 
-/** A self-signed certificate for the loopback address, made by openssl; `{cert, key}` are paths. */
-export function certificate(name) {
+/** A self-signed certificate for the loopback address, made by openssl; good for so many days; `{cert, key}` are paths. */
+export function certificate(name, days = 2) {
   const [cert, key] = ['crt', 'key'].map((end) => join(scratch, `${name}.${end}`));
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', String(days),
     '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'pipe' });
   if (account.uid !== undefined) [cert, key].forEach((path) => chownSync(path, account.uid, account.gid));
   return { cert, key };
