@@ -17,14 +17,16 @@ export class History {
   /**
    * Starts everything and waits until every tab is live. `settings`: PostgreSQL's; `relayEnv`: for both relays;
    * `writers`: options of Writers; `lossy`: see Oracle; `act_ms`: the pause between two users' actions;
-   * `streams`: the share of the tabs' dials that are for Server-Sent Events.
+   * `streams`: the share of the tabs' dials that are for Server-Sent Events; `through` starts the proxy that tabs dial, of
+   * these relays.
    */
-  static async start({ users = 200, settings = {}, relayEnv = {}, writers = {}, lossy = false, act_ms = 15, streams = 0.3 } = {}) {
+  static async start({ users = 200, settings = {}, relayEnv = {}, writers = {}, lossy = false, act_ms = 15, streams = 0.3, through } = {}) {
     const history = new History();
     history.cluster = await Cluster.start({ max_prepared_transactions: 20, ...settings });
     history.db = await history.cluster.database();
     history.relays = await Promise.all(RELAYS.map((env) =>
       startRelay(history.db, { HERALD_LOG_LEVEL: 'info', ...env, ...relayEnv })));
+    history.proxy = await through?.(...history.relays);
     const names = Array.from({ length: users }, (_, i) => `user${i}`);
     await history.db.addUsers(names);
     history.writers = new Writers({ db: history.db, users: names.map((name) => `u-${name}`), ...writers });
@@ -41,7 +43,7 @@ export class History {
     this.tabs = names.flatMap((username) => Array.from({ length: dice.between(1, 3) }, (_, i) => new Tab({
       username,
       number: i + 1,
-      relays: this.relays,
+      relays: this.proxy ? [this.proxy] : this.relays,
       dice: random(`${username} ${i}`),
       lossy: this.oracle.lossy,
       streams,
@@ -73,6 +75,7 @@ export class History {
     this.writers.stopping = true;
     await Promise.all(this.tabs.map((tab) => tab.stop()));
     await this.writers.stop();
+    await this.proxy?.end();
     await this.cluster.end();
   }
 }

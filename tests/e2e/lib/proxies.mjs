@@ -6,7 +6,7 @@ import { certificate } from './certificate.mjs';
 import { account, scratch } from './env.mjs';
 import { Program } from './program.mjs';
 import { RawSocket } from './raw.mjs';
-import { freePort } from './relay.mjs';
+import { freePort, PATH } from './relay.mjs';
 import { eventually } from './wait.mjs';
 
 /** Where they connect from. */
@@ -34,7 +34,7 @@ async function listening(program, port, { ca, logs } = {}) {
     port,
     ca,
     logs,
-    url: (path) => `${ca ? 'wss' : 'ws'}://127.0.0.1:${port}${path}`,
+    url: (path = PATH) => `${ca ? 'wss' : 'ws'}://127.0.0.1:${port}${path}`,
     end() {
       program.signal('SIGTERM');
       return program.end();
@@ -66,15 +66,15 @@ function logsOf(program, folder) {
   return [program.output(), ...files.map((name) => readFileSync(join(folder, name), 'utf8'))].join('\n');
 }
 
-/** nginx with deploy/proxy/nginx.conf. */
-export async function startNginx(relay) {
+/** nginx with deploy/proxy/nginx.conf in front of these relays. */
+export async function startNginx(...relays) {
   const folder = newFolder('nginx');
   const port = await freePort();
   const { cert, key } = certificate('nginx');
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`).join(' ');
   const site = deployed('nginx.conf', {
-    '127.0.0.1:8000': `127.0.0.1:${relay.port}`,
+    'server 127.0.0.1:8000 max_fails=0;': relays.map((relay) => `server 127.0.0.1:${relay.port} max_fails=0;`).join(' '),
     'proxy_pass http://herald;': `proxy_pass http://herald; proxy_bind ${PROXY_ADDRESS};`,
     'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
     '/etc/ssl/app.example.org.crt': cert,
@@ -84,7 +84,7 @@ export async function startNginx(relay) {
   writeFileSync(join(folder, 'nginx.conf'), `daemon off;
 pid ${folder}/pid;
 error_log stderr crit;
-events {}
+events { worker_connections 4096; }
 http {
   ${temporary}
   ${site}

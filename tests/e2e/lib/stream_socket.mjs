@@ -39,7 +39,8 @@ export class StreamSocket extends EventEmitter {
       let problem = '';
       response.on('data', (text) => (problem += text));
       response.on('end', () => {
-        const { close_code: code = 1006, detail: reason = '' } = JSON.parse(problem || '{}');
+        const isOurs = response.headers['content-type'] === 'application/problem+json'; // and not a proxy's page
+        const { close_code: code = 1006, detail: reason = '' } = isOurs ? JSON.parse(problem) : {};
         this.closing = { code, reason };
       });
       return;
@@ -79,7 +80,7 @@ export class StreamSocket extends EventEmitter {
   }
 
   #openDesk() {
-    const desk = new WebSocket(this.relay.url(), { perMessageDeflate: false });
+    const desk = new WebSocket(this.relay.url(), { perMessageDeflate: false, ca: this.relay.ca });
     desk.on('error', () => {});
     desk.once('open', () => desk.send(JSON.stringify({ type: 'authenticate', token: this.token })));
     desk.once('close', () => this.desk === desk && this.terminate()); // what was asked for is asked again on the next one

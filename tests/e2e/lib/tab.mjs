@@ -67,6 +67,7 @@ export class Tab {
     if (this.way === 'query' && this.cursor) search.set('cursor', this.cursor);
     const socket = new WebSocket(`${this.relay.url()}?${search}`, {
       perMessageDeflate: false,
+      ca: this.relay.ca,
       handshakeTimeout: HANDSHAKE_MS * patience,
     });
     socket.once('open', () => {
