@@ -8,7 +8,7 @@ import { Cluster } from '../lib/postgres.mjs';
 import { startRelay } from '../lib/relay.mjs';
 import { Stream } from '../lib/stream.mjs';
 import { Tab } from '../lib/tab.mjs';
-import { eventually, every, sleep } from '../lib/wait.mjs';
+import { eventually, every, mostWithin, sleep } from '../lib/wait.mjs';
 
 const TABS = 1_000;
 const EVENTS_PER_S = 100;
@@ -33,12 +33,6 @@ function watch(tab) {
     tab.stop();
     resolve({ drainings, code, at: performance.now() });
   }));
-}
-
-/** The largest number of times within a window. */
-function mostWithin(window_ms, times) {
-  const sorted = [...times].sort((a, b) => a - b);
-  return Math.max(...sorted.map((time, i) => i + 1 - sorted.findIndex((other) => other > time - window_ms)));
 }
 
 describe('SIGTERM under load', () => {

@@ -6,7 +6,7 @@ import { patience } from '../lib/env.mjs';
 import { form } from '../lib/form.mjs';
 import { History } from '../lib/history.mjs';
 import { PROXY_ADDRESS, startNginx } from '../lib/proxies.mjs';
-import { eventually, sleep } from '../lib/wait.mjs';
+import { eventually, mostWithin, sleep } from '../lib/wait.mjs';
 
 const ROUNDS = form(1, 5);
 const USERS = 250; // with two tabs each, on average
@@ -17,11 +17,6 @@ const SHARE_MAX = 0.25; // of the closes of one relay, within a tenth of its dra
 /** When a relay closed its sessions because it was stopped, in ms. */
 function closes(log) {
   return [...log.matchAll(/^time=(\S+) .*event=session_closed .*reason=shutdown/gm)].map(([, time]) => Date.parse(time));
-}
-
-function mostWithin(window_ms, times) {
-  const sorted = [...times].sort((a, b) => a - b);
-  return Math.max(...sorted.map((time, i) => i + 1 - sorted.findIndex((other) => other > time - window_ms)));
 }
 
 describe('relays behind nginx are replaced one after the other', () => {

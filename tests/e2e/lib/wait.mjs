@@ -45,3 +45,9 @@ export async function every(period_ms, signal, action) {
     await sleep(Math.max(0, next + period_ms - performance.now()));
   }
 }
+
+/** The largest number of times within a window. */
+export function mostWithin(window_ms, times) {
+  const sorted = [...times].sort((a, b) => a - b);
+  return Math.max(...sorted.map((time, i) => i + 1 - sorted.findIndex((other) => other > time - window_ms)));
+}
