@@ -16,13 +16,14 @@
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
 
-enum { RESPONSE_HEAD_BYTES = 512, ACCEPT_BATCH = 16 };
+enum { RESPONSE_HEAD_BYTES = 512, ACCEPT_BATCH = 16, LINGER_MS = 1000 };
 
 struct visitor {
     struct admin *admin;
     uv_tcp_t stream; /* of a unix socket as well */
     uv_timer_t timer;
     uv_write_t write;
+    uv_shutdown_t shutdown;
     int handles; /* still open */
     bool closing;
     char *response; /* owned */
@@ -67,10 +68,25 @@ static void on_late(uv_timer_t *timer)
     leave(timer->data);
 }
 
+static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out);
+static void on_more(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer);
+
+static void on_shut(uv_shutdown_t *request, int status)
+{
+    (void)request, (void)status;
+}
+
+/* A socket that is closed with bytes of its peer unread is reset, and the answer may be lost with it (RFC 9112 §9.6): so
+ * only this side of it is, and what still comes is read and dropped until the peer has closed the other. */
 static void on_written(uv_write_t *request, int status)
 {
-    (void)status;
-    leave(request->data);
+    struct visitor *visitor = request->data;
+    uv_stream_t *stream = (uv_stream_t *)&visitor->stream;
+    if (status == 0 && uv_shutdown(&visitor->shutdown, stream, on_shut) == 0 &&
+        uv_read_start(stream, give_room, on_more) == 0)
+        uv_timer_start(&visitor->timer, on_late, LINGER_MS, 0);
+    else
+        leave(visitor);
 }
 
 /* ---- answers ---- */
@@ -95,6 +111,7 @@ static void send_answer(struct visitor *visitor, const struct answer_page *answe
                         answer->status == 405 ? "Allow: GET, HEAD\r\n" : "");
     memcpy(visitor->response + head, body, size);
     uv_buf_t buffer = uv_buf_init(visitor->response, (unsigned)((size_t)head + (head_only ? 0 : size)));
+    visitor->size = 0;
     uv_read_stop((uv_stream_t *)&visitor->stream);
     if (uv_write(&visitor->write, (uv_stream_t *)&visitor->stream, &buffer, 1, on_written) != 0)
         leave(visitor);
@@ -169,6 +186,13 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     (void)suggested;
     struct visitor *visitor = handle->data;
     *out = uv_buf_init(visitor->head + visitor->size, (unsigned)(sizeof(visitor->head) - visitor->size));
+}
+
+static void on_more(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    (void)buffer;
+    if (count < 0)
+        leave(stream->data);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
