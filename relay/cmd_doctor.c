@@ -12,7 +12,7 @@
 static const char help[] =
     "usage: pgherald doctor [--config FILE] [--errors]\n"
     "\n"
-    "Checks what `pgherald serve` with the same configuration would need: configuration, keys,\n"
+    "Checks what `pgherald serve` with the same configuration would need: configuration, keys, TLS,\n"
     "the connection, versions, a pooler in between, clocks, migrations, privileges, rows that a\n"
     "restore has brought, triggers, and whether a NOTIFY is heard. One line each: ok, WARN, FAIL\n"
     "or skip, and after a failure its name, what was found, and the remedy. It changes nothing,\n"
