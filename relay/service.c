@@ -2,6 +2,8 @@
 #include "service.h"
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <systemd/sd-daemon.h>
 
@@ -19,4 +21,14 @@ void service_alive(void)
 {
     if (sd_watchdog_enabled(0, NULL) > 0)
         sd_notify(0, "WATCHDOG=1");
+}
+
+void service_ending(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
 }

@@ -516,6 +516,7 @@ int supervisor_run(struct config *config, const int *listen_fds, int admin_fd)
         admin_new(&supervisor.loop, admin_fd, (struct admin_source){not_ready, all_metrics, &supervisor});
     service_ready();
     uv_run(&supervisor.loop, UV_RUN_DEFAULT);
+    service_ending();
     close_all(&supervisor);
     return supervisor.exit_status;
 }

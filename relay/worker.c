@@ -322,6 +322,7 @@ int worker_run(struct config *config, struct jwt_keys **keys, struct worker_plac
     if (!worker.bus)
         service_ready();
     uv_run(&worker.loop, UV_RUN_DEFAULT);
+    service_ending();
     close_rooms(&worker);
     log_counters(&worker);
     *keys = worker.relay.keys;

@@ -347,6 +347,19 @@ describe('startup', () => {
       });
     }
 
+    for (const workers of ['1', '2']) {
+      it(`SIGTERM again and again does not become its exit status (HERALD_WORKERS=${workers})`, async () => {
+        const relay = await startRelay(db, { HERALD_WORKERS: workers });
+        await connect(relay, 'alice');
+        const end = relay.program.end(15_000);
+        while (relay.running) {
+          relay.program.signal('SIGTERM');
+          await new Promise(setImmediate);
+        }
+        assert.deepEqual(await end, { code: 0, signal: null });
+      });
+    }
+
     it('SIGPIPE and SIGHUP do not end it', async () => {
       const relay = await startRelay(db);
       relay.program.signal('SIGPIPE');

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { outcome } from './lib/client.mjs';
 import { streamOutcome } from './lib/event_stream.mjs';
+import { patience } from './lib/env.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { RawSocket, upgradeRequest } from './lib/raw.mjs';
 import { startRelay } from './lib/relay.mjs';
@@ -59,6 +60,11 @@ describe('tokens', () => {
     });
     const huge = tokens.HS256.good[0][1].replace('.', `.${'A'.repeat(8 * 1024 * 1024)}`);
 
+    /** A sanitizer keeps what was freed: then the size says nothing. */
+    function assertKept(memory) {
+      if (patience === 1) assert.ok(relay.memory() - memory < 4 * 1024 * 1024, 'memory grew with the token');
+    }
+
     const ways = { query: { token: huge }, header: { headers: { Authorization: `Bearer ${huge}` } } };
     for (const [via, options] of Object.entries(ways)) {
       it(`are refused by the ${via} and not kept`, async () => {
@@ -67,7 +73,7 @@ describe('tokens', () => {
         socket.write(upgradeRequest(relay, options)); // the relay may end it before all is written
         const status = await socket.response().then((answer) => answer.status, () => 'eof');
         assert.ok(status === 'eof' || status >= 400, String(status));
-        assert.ok(relay.memory() - memory < 4 * 1024 * 1024, 'memory grew with the token');
+        assertKept(memory);
         socket.destroy();
       });
     }
@@ -75,7 +81,7 @@ describe('tokens', () => {
     it('are refused as a message with 1009 and not kept', async () => {
       const memory = relay.memory();
       assert.deepEqual(await outcome(relay, { token: huge, via: 'frame' }), { code: 1009 });
-      assert.ok(relay.memory() - memory < 4 * 1024 * 1024, 'memory grew with the token');
+      assertKept(memory);
       assert.deepEqual(await outcome(relay, { token: huge.slice(0, 1_000_000), via: 'frame' }), { code: 4000 });
     });
   });

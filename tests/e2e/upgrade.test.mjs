@@ -133,7 +133,7 @@ describe('an upgrade', () => {
     const back = await connect(relays[1], 'alice', { query: `cursor=${encodeURIComponent(cursor)}` });
     await back.next('new_notification', ({ notification }) => notification.id === missed); // what is repeated is no harm
     assert.equal((await back.next('resumed')).resync, undefined);
-    await relays[0].stop();
+    assert.deepEqual(await relays[0].program.end(15_000), { code: 0, signal: null });
     const successor = await startRelay(db);
     const there = await connect(successor, 'alice');
     await told('with its successor', tabs[1], back, there);
