@@ -136,18 +136,19 @@ void api_flush(struct relay *relay)
 }
 
 /* A representation that the client may have already. */
-static void give_or_not_modified(struct api_request *request, struct api_answer *answer)
+static void give_or_not_modified(struct api_request *request, const struct api_answer *answer)
 {
     char etag[ETAG_SIZE];
+    struct api_answer given = *answer;
     etag_make(answer->parts, answer->part_count, etag);
-    answer->etag = etag;
-    answer->may_be_kept = true;
+    given.etag = etag;
+    given.may_be_kept = true;
     if (request->if_none_match && etag_matches(request->if_none_match, etag)) {
-        answer->status = 304;
-        answer->type = NULL;
-        answer->part_count = 0;
+        given.status = 304;
+        given.type = NULL;
+        given.part_count = 0;
     }
-    give(request, answer);
+    give(request, &given);
 }
 
 static void give_page(struct api_request *request, const struct answer *found)

@@ -53,8 +53,9 @@ int64_t latency_created_us(struct text body)
     static const char before[] = ",\"created_at\":\"",
                       behind[] = "Z\",\"read_at\":null,\"is_read\":false,\"version\":";
     size_t size = body.size;
-    if (!size || body.bytes[--size] != '}')
+    if (!size || body.bytes[size - 1] != '}')
         return 0;
+    size--;
     while (size && is_digit(body.bytes[size - 1]))
         size--;
     if (size < sizeof(before) - 1 + TIME_SIZE + sizeof(behind) - 1)

@@ -52,15 +52,17 @@ static int read_list(char *text, int *out, int room)
 static void set(struct options *options, int which, char *value)
 {
     char *at = (char *)options + known[which].offset;
+    unsigned count = (unsigned)strtoul(value, NULL, 10);
+    double rate = strtod(value, NULL);
     switch (known[which].kind) {
     case TEXT:
-        *(const char **)(void *)at = value;
+        memcpy(at, &value, sizeof(value));
         break;
     case COUNT:
-        *(unsigned *)(void *)at = (unsigned)strtoul(value, NULL, 10);
+        memcpy(at, &count, sizeof(count));
         break;
     case RATE:
-        *(double *)(void *)at = strtod(value, NULL);
+        memcpy(at, &rate, sizeof(rate));
         break;
     case LIST:
         if (known[which].offset == offsetof(struct options, ports))

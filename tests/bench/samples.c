@@ -10,9 +10,10 @@ void samples_add(struct samples *samples, uint64_t us)
 {
     if (samples->count == samples->room) {
         samples->room = samples->room ? samples->room * 2 : 1024;
-        samples->us = realloc(samples->us, samples->room * sizeof(*samples->us));
-        if (!samples->us)
+        uint32_t *grown = realloc(samples->us, samples->room * sizeof(*grown));
+        if (!grown)
             fail("samples", "no memory");
+        samples->us = grown;
     }
     samples->us[samples->count++] = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }

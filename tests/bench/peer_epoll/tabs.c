@@ -88,9 +88,10 @@ static void keep_unsent(struct tab *tab, const char *bytes, size_t size)
     }
     if (!tab->unsent_size)
         watch(tab, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
-    tab->unsent = realloc(tab->unsent, tab->unsent_size + size + 1); /* never 0 */
-    if (!tab->unsent)
+    char *grown = realloc(tab->unsent, tab->unsent_size + size + 1); /* never 0 */
+    if (!grown)
         abort();
+    tab->unsent = grown;
     memcpy(tab->unsent + tab->unsent_size, bytes, size);
     tab->unsent_size += size;
 }
