@@ -95,7 +95,7 @@ static void give(struct api_request *request, const struct api_answer *answer)
 void api_refuse(struct api_request *request, enum problem problem, const char *detail, int64_t retry_after_ms)
 {
     char json[PROBLEM_JSON_SIZE];
-    size_t size = problem_json(problem, detail, retry_after_ms, json);
+    size_t size = problem_json(problem, detail, retry_after_ms, 0, json);
     give(request, &(struct api_answer){.status = problem_status(problem),
                                        .type = problem_type,
                                        .parts = {{json, size}},

@@ -264,13 +264,13 @@ static void forget_request(struct api_guest *guest)
     guest->request = NULL;
 }
 
-/* What a page of another origin may be told (Fetch §3.2): its own origin, or "*", or nothing. */
+/* What a page of another origin may be told; NULL: nothing. */
 static const char *allowed_origin(struct lws *wsi, const struct config *config, char origin[ORIGIN_SIZE])
 {
     if (!has(wsi, WSI_TOKEN_ORIGIN) || !check_origin(wsi, config))
         return NULL;
     copy(wsi, WSI_TOKEN_ORIGIN, origin, ORIGIN_SIZE);
-    return config->allowed_origins && strcmp(config->allowed_origins, "*") == 0 ? "*" : origin;
+    return origin_to_name(config->allowed_origins, origin);
 }
 
 /* A body that is still to come is thrown away behind the answer. */
@@ -465,7 +465,7 @@ static void handle(struct api_guest *guest, const struct peer *peer)
 static int turn_away(struct lws *wsi)
 {
     char json[PROBLEM_JSON_SIZE];
-    struct text part = {json, problem_json(PROBLEM_CAPACITY, NULL, 1000, json)};
+    struct text part = {json, problem_json(PROBLEM_CAPACITY, NULL, 1000, 0, json)};
     const struct http_field fields[] = {{"cache-control:", "no-store"}, {"retry-after:", "1"}};
     http_response_write(wsi, &(struct http_response){.status = 503,
                                                      .type = "application/problem+json",

@@ -289,7 +289,7 @@ static void refuse_method(struct visitor *visitor, const struct request_head *he
         return;
     }
     note_refusal(visitor->doorman->relay, REFUSAL_METHOD, refusal_reason(REFUSAL_METHOD));
-    problem_json(PROBLEM_METHOD, NULL, 0, json);
+    problem_json(PROBLEM_METHOD, NULL, 0, 0, json);
     snprintf(fields, sizeof(fields), "Allow: %s\r\n", api_route_methods(route));
     leave(visitor, send_response(visitor->fd, REFUSAL_METHOD, fields, (struct body){"application/problem+json", json}));
 }

@@ -374,8 +374,9 @@ static bool stream_origin(struct lws *wsi, char *out, size_t size)
     if (!origin_allowed(config->allowed_origins, header(wsi, WSI_TOKEN_ORIGIN, out, size),
                         header(wsi, WSI_TOKEN_HOST, host, sizeof(host))))
         return false;
-    if (config->allowed_origins && strcmp(config->allowed_origins, "*") == 0)
-        snprintf(out, size, "*");
+    const char *name = origin_to_name(config->allowed_origins, out);
+    if (name != out)
+        snprintf(out, size, "%s", name);
     return true;
 }
 

@@ -31,3 +31,8 @@ bool origin_allowed(const char *allowed, const char *origin, const char *host)
         return true;
     return *origin && !strpbrk(origin, " ") && in_list(allowed, origin);
 }
+
+const char *origin_to_name(const char *allowed, const char *origin)
+{
+    return allowed && strcmp(allowed, "*") == 0 ? "*" : origin;
+}

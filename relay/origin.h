@@ -9,4 +9,8 @@
  * only. host: the Host header. Comparison is exact but for the case of letters. */
 bool origin_allowed(const char *allowed, const char *origin, const char *host);
 
+/* What a response to a page of an allowed origin names in Access-Control-Allow-Origin (Fetch §3.2): "*" where all are
+ * allowed, else the origin. Borrowed. */
+const char *origin_to_name(const char *allowed, const char *origin);
+
 #endif

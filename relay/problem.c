@@ -40,11 +40,19 @@ static const struct {
     [PROBLEM_INTERNAL] = {500, "Internal Server Error", "internal", "the request failed", NULL},
     [PROBLEM_CAPACITY] = {503, "Service Unavailable", "at_capacity", "at capacity", NULL},
     [PROBLEM_UNAVAILABLE] = {503, "Service Unavailable", "unavailable", "the database is unavailable", NULL},
+    [PROBLEM_DISCONNECTED] = {403, "Forbidden", "disconnected", "disconnected by the application", NULL},
+    [PROBLEM_TABS] = {429, "Too Many Requests", "too_many_tabs", "too many connections of this user", NULL},
+    [PROBLEM_NOT_IMPLEMENTED] = {501, "Not Implemented", "not_implemented", "this relay does not do that", NULL},
 };
 
 int problem_status(enum problem problem)
 {
     return problem_table[problem].status;
+}
+
+const char *problem_title(enum problem problem)
+{
+    return problem_table[problem].title;
 }
 
 const char *problem_code(enum problem problem)
@@ -57,14 +65,17 @@ const char *problem_challenge(enum problem problem)
     return problem_table[problem].challenge;
 }
 
-size_t problem_json(enum problem problem, const char *detail, int64_t retry_after_ms, char out[PROBLEM_JSON_SIZE])
+size_t problem_json(enum problem problem, const char *detail, int64_t retry_after_ms, int close_code,
+                    char out[PROBLEM_JSON_SIZE])
 {
-    char retry[48] = "";
+    char retry[48] = "", close[48] = "";
+    if (close_code)
+        snprintf(close, sizeof(close), ",\"close_code\":%d", close_code);
     if (retry_after_ms)
         snprintf(retry, sizeof(retry), ",\"retry_after_ms\":%" PRId64, retry_after_ms);
     int size = snprintf(out, PROBLEM_JSON_SIZE,
-                        "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"%s}",
+                        "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\",\"code\":\"%s\"%s%s}",
                         problem_table[problem].title, problem_table[problem].status,
-                        detail ? detail : problem_table[problem].detail, problem_table[problem].code, retry);
+                        detail ? detail : problem_table[problem].detail, problem_table[problem].code, retry, close);
     return (size_t)size;
 }

@@ -1,4 +1,4 @@
-/* Why a request of the HTTP API is refused: each with its status, the word a program reads and
+/* Why a request of the HTTP API, or for a stream, is refused: each with its status, the word a program reads and
  * what a person reads; and the RFC 9457 document that says so. Pure. */
 #ifndef PGHERALD_PROBLEM_H
 #define PGHERALD_PROBLEM_H
@@ -31,17 +31,22 @@ enum problem {
     PROBLEM_INTERNAL,
     PROBLEM_CAPACITY,
     PROBLEM_UNAVAILABLE,
+    PROBLEM_DISCONNECTED, /* this and the next two: of streams only */
+    PROBLEM_TABS,
+    PROBLEM_NOT_IMPLEMENTED,
     PROBLEMS
 };
 
 enum { PROBLEM_JSON_SIZE = 512 };
 
 int problem_status(enum problem problem);
+const char *problem_title(enum problem problem);
 const char *problem_code(enum problem problem);
 /* The value of WWW-Authenticate (RFC 6750 §3); NULL: none. */
 const char *problem_challenge(enum problem problem);
 /* Writes the document and returns its bytes. detail is plain text of ours, never the client's; NULL: what there is to
- * say of this problem in general. retry_after_ms: 0 for none. */
-size_t problem_json(enum problem problem, const char *detail, int64_t retry_after_ms, char out[PROBLEM_JSON_SIZE]);
+ * say of this problem in general. retry_after_ms and close_code (of a WebSocket in the place of a stream): 0 for none. */
+size_t problem_json(enum problem problem, const char *detail, int64_t retry_after_ms, int close_code,
+                    char out[PROBLEM_JSON_SIZE]);
 
 #endif

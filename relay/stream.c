@@ -7,6 +7,7 @@
 
 #include "event.h"
 #include "memory.h"
+#include "problem.h"
 #include "session.h"
 
 #define COMMON_FIELDS                                                                                                  \
@@ -64,29 +65,21 @@ static struct frame *finish(const struct parts *parts)
     return frame_new_event(parts->list, parts->count);
 }
 
-struct refused {
-    int status;
-    const char *phrase, *fields; /* of the head */
-    const char *code;            /* the word a program reads */
-    const char *detail;
-    int close_code; /* of a WebSocket in its place; 0: none */
-};
-
-/* The texts are of tables of ours: nothing in them needs an escape. */
-static struct frame *problem(const struct refused *refused, const char *origin)
+/* RFC 6750 §3 says what a token is asked for with. wait: it may be tried again. */
+static struct frame *refuse(enum problem why, const char *detail, int close_code, bool wait, const char *origin)
 {
-    char digits[NUMBER_SIZE], length[NUMBER_SIZE], close_code[48] = "", body[512];
+    char digits[NUMBER_SIZE], length[NUMBER_SIZE], body[PROBLEM_JSON_SIZE];
+    const char *challenge = problem_challenge(why);
     struct parts parts = {0};
-    if (refused->close_code)
-        snprintf(close_code, sizeof(close_code), ",\"close_code\":%d", refused->close_code);
-    int size = snprintf(body, sizeof(body),
-                        "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
-                        "\"code\":\"%s\"%s}",
-                        refused->phrase, refused->status, refused->detail, refused->code, close_code);
-    snprintf(length, sizeof(length), "%d", size);
-    put_status(&parts, digits, refused->status, refused->phrase);
+    snprintf(length, sizeof(length), "%zu", problem_json(why, detail, 0, close_code, body));
+    put_status(&parts, digits, problem_status(why), problem_title(why));
     put_origin(&parts, origin);
-    put(&parts, refused->fields);
+    if (challenge) {
+        put(&parts, "WWW-Authenticate: ");
+        put(&parts, challenge);
+        put(&parts, "\r\n");
+    }
+    put(&parts, wait ? "Retry-After: 1\r\n" : "");
     put(&parts, "Content-Type: application/problem+json\r\nContent-Length: ");
     put(&parts, length);
     put(&parts, "\r\n\r\n");
@@ -96,14 +89,10 @@ static struct frame *problem(const struct refused *refused, const char *origin)
 
 struct frame *stream_refuse(enum refusal refusal)
 {
-    return problem(&(struct refused){.status = refusal_status(refusal),
-                                     .phrase = refusal_phrase(refusal),
-                                     .fields = refusal_fields(refusal),
-                                     .code = refusal == REFUSAL_ORIGIN            ? "origin_not_allowed"
-                                             : refusal == REFUSAL_STREAM_OVER_TLS ? "not_implemented"
-                                                                                  : "bad_request",
-                                     .detail = refusal_reason(refusal)},
-                   "");
+    enum problem why = refusal == REFUSAL_ORIGIN            ? PROBLEM_ORIGIN
+                       : refusal == REFUSAL_STREAM_OVER_TLS ? PROBLEM_NOT_IMPLEMENTED
+                                                            : PROBLEM_BAD_REQUEST;
+    return refuse(why, refusal_reason(refusal), 0, false, "");
 }
 
 struct frame *stream_no_more(const char *origin)
@@ -147,47 +136,28 @@ struct frame *stream_begin(struct stream *stream)
     return finish(&parts);
 }
 
-#define CHALLENGE "WWW-Authenticate: Bearer"
-#define WAIT "Retry-After: 1\r\n"
-
-/* RFC 6750 §3 says what a token is asked for with. */
-static struct refused refused_for(enum end_reason reason)
+static enum problem problem_for(enum end_reason reason)
 {
     switch (reason) {
     case END_NO_TOKEN:
-        return (struct refused){.status = 401, .fields = CHALLENGE "\r\n", .code = "no_token"};
+        return PROBLEM_NO_TOKEN;
     case END_NO_USER:
-        return (struct refused){.status = 403, .fields = "", .code = "unknown_user"};
+        return PROBLEM_NO_USER;
     case END_DISCONNECTED:
-        return (struct refused){.status = 403, .fields = "", .code = "disconnected"};
+        return PROBLEM_DISCONNECTED;
     case END_ADDRESS_FULL:
-        return (struct refused){.status = 429, .fields = WAIT, .code = "address_full"};
+        return PROBLEM_ADDRESS_FULL;
     case END_AUTH_FAILURES:
-        return (struct refused){.status = 429, .fields = WAIT, .code = "auth_failures"};
+        return PROBLEM_AUTH_FAILURES;
     case END_TOO_MANY_TABS:
-        return (struct refused){.status = 429, .fields = WAIT, .code = "too_many_tabs"};
+        return PROBLEM_TABS;
     case END_CAPACITY:
-        return (struct refused){.status = 503, .fields = WAIT, .code = "at_capacity"};
+        return PROBLEM_CAPACITY;
     case END_UNAVAILABLE:
     case END_SHUTDOWN:
-        return (struct refused){.status = 503, .fields = WAIT, .code = "unavailable"};
+        return PROBLEM_UNAVAILABLE;
     default: /* of the token */
-        return (struct refused){
-            .status = 401, .fields = CHALLENGE " error=\"invalid_token\"\r\n", .code = "token_refused"};
-    }
-}
-
-static const char *phrase_of(int status)
-{
-    switch (status) {
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 429:
-        return "Too Many Requests";
-    default:
-        return "Service Unavailable";
+        return PROBLEM_TOKEN;
     }
 }
 
@@ -197,9 +167,7 @@ struct frame *stream_end(const struct stream *stream, int reason)
     const char *text = end_reason_text((enum end_reason)reason);
     if (stream->begun)
         return event_close(code, text, code == 4000 || code == 4002);
-    struct refused refused = refused_for((enum end_reason)reason);
-    refused.phrase = phrase_of(refused.status);
-    refused.detail = text;
-    refused.close_code = code;
-    return problem(&refused, stream->origin);
+    enum problem why = problem_for((enum end_reason)reason);
+    int status = problem_status(why);
+    return refuse(why, text, code, status == 429 || status == 503, stream->origin);
 }

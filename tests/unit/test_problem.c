@@ -8,7 +8,7 @@
 static json_t *document(enum problem problem, const char *detail, int64_t retry_after_ms)
 {
     char text[PROBLEM_JSON_SIZE];
-    size_t size = problem_json(problem, detail, retry_after_ms, text);
+    size_t size = problem_json(problem, detail, retry_after_ms, 0, text);
     ck_assert_uint_lt(size, sizeof(text));
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_ptr_nonnull(json);
