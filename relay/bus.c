@@ -7,6 +7,8 @@
 #include "log.h"
 #include "memory.h"
 
+enum { NOT_COUNTED = 255 };
+
 enum bus_kind { BUS_CHANGE, BUS_WINDOW, BUS_RESYNC, BUS_STATE };
 
 /* Both ends are the same program: the struct itself is the wire format. Text and frame follow. */
@@ -19,7 +21,7 @@ struct bus_head {
     uint8_t kind;        /* enum bus_kind */
     uint8_t change_kind; /* enum change_kind */
     uint8_t live;
-    uint8_t reserved;
+    uint8_t unread;      /* change.unread, or NOT_COUNTED */
     uint32_t frame_type; /* enum frame_type; 0 without a frame, as the next */
     int64_t since_us;    /* frame.since_us: all processes of a machine have one monotonic clock */
 };
@@ -51,6 +53,7 @@ void bus_put_change(struct bus_buffer *out, const struct change *change, const s
     struct bus_head head = {.kind = BUS_CHANGE,
                             .change_kind = (uint8_t)change->kind,
                             .version = change->version,
+                            .unread = change->counted ? change->unread : NOT_COUNTED,
                             .id = change->id};
     put(out, head, change->user, frame);
 }
@@ -75,7 +78,9 @@ static void take_change(const struct bus_head *head, const uint8_t *body, const 
     struct change change = {.kind = (enum change_kind)head->change_kind,
                             .user = {(const char *)body, head->text_size},
                             .id = head->id,
-                            .version = head->version};
+                            .version = head->version,
+                            .counted = head->unread != NOT_COUNTED,
+                            .unread = head->unread};
     struct frame *frame = head->frame_size ? frame_from_wire(body + head->text_size, head->frame_size) : NULL;
     if (frame) {
         frame->type = (uint8_t)head->frame_type;
@@ -93,7 +98,7 @@ static bool is_change(const struct bus_head *head)
     case CHANGE_UPDATED:
     case CHANGE_DELETED:
     case CHANGE_MESSAGE:
-        return head->frame_size > 0;
+        return head->frame_size > 0 && (head->unread <= CHANGE_UNREAD_MAX || head->unread == NOT_COUNTED);
     case CHANGE_TRUNCATED:
     case CHANGE_DISCONNECT:
         return head->frame_size == 0;

@@ -21,32 +21,51 @@ struct batch {
     } users[COUNTS_BATCH_MAX];
 };
 
-static void want(struct counts *counts, struct user *user)
+static uint16_t period_now(void)
 {
-    if (user->count_wanted)
+    return (uint16_t)(clock_now_ms() / COUNTS_PERIOD_MS); /* wraps around after an hour: somebody is told 50 ms later */
+}
+
+static void move(struct counts *counts, struct user *user, enum count_list list)
+{
+    if (user->count_list == list)
         return;
-    user->count_wanted = true;
-    DL_APPEND2(counts->wanted, user, count_prev, count_next);
+    if (user->count_list)
+        DL_DELETE2(counts->lists[user->count_list], user, count_prev, count_next);
+    if (list)
+        DL_APPEND2(counts->lists[list], user, count_prev, count_next);
+    user->count_list = list & 0x7fU;
 }
 
 void counts_changed(struct counts *counts, struct user *user)
 {
     user->count_changed = true;
-    want(counts, user);
+    move(counts, user, COUNT_LIST_WANTED);
+}
+
+/* A statement in flight may see less than the feed has, or more: whom it counts is counted once again. */
+void counts_known(struct counts *counts, struct user *user, uint8_t count)
+{
+    if (counts->in_flight || user->count_list == COUNT_LIST_WANTED) {
+        counts_changed(counts, user);
+        return;
+    }
+    user->count = count;
+    if (!user->count_list)
+        move(counts, user, user->count_period == period_now() ? COUNT_LIST_LATER : COUNT_LIST_NOW);
 }
 
 void counts_want_login(struct counts *counts, struct user *user)
 {
     counts->login_waits = true;
-    want(counts, user);
+    if (user->count_list == COUNT_LIST_NOW || user->count_list == COUNT_LIST_LATER)
+        user->count_changed = true; /* the other tabs have still to be told */
+    move(counts, user, COUNT_LIST_WANTED);
 }
 
 void counts_forget(struct counts *counts, struct user *user)
 {
-    if (!user->count_wanted)
-        return;
-    DL_DELETE2(counts->wanted, user, count_prev, count_next);
-    user->count_wanted = false;
+    move(counts, user, COUNT_LIST_NONE);
 }
 
 static void batch_free(struct batch *batch)
@@ -62,6 +81,8 @@ static void tell(struct relay *relay, struct user *user, bool changed, int64_t c
     struct frame *frame = changed ? message_unread_count(count, relay->router.cursor, "") : NULL;
     if (frame)
         frame->passing = true;
+    if (changed)
+        user->count_period = period_now();
     struct session *session, *next;
     DL_FOREACH_SAFE2(user->tabs, session, next, tab_next) {
         if (session->state == SESSION_JOINED && session->login->counting)
@@ -118,8 +139,8 @@ static void send_batch(struct relay *relay)
     struct batch *batch = memory_new(sizeof(*batch));
     struct pg_array ids = {0};
     batch->count = 0;
-    while (counts->wanted && batch->count < COUNTS_BATCH_MAX) {
-        struct user *user = counts->wanted;
+    while (counts->lists[COUNT_LIST_WANTED] && batch->count < COUNTS_BATCH_MAX) {
+        struct user *user = counts->lists[COUNT_LIST_WANTED];
         counts_forget(counts, user);
         mark_counting(user);
         pg_array_add(&ids, (struct text){user->id, user->id_size});
@@ -128,7 +149,7 @@ static void send_batch(struct relay *relay)
         batch->count++;
         user->count_changed = false;
     }
-    counts->login_waits = counts->wanted && counts->login_waits;
+    counts->login_waits = counts->lists[COUNT_LIST_WANTED] && counts->login_waits;
     counts->in_flight = true;
     counts->last_ms = clock_now_ms();
     desk_submit(relay->desk, &(struct desk_query){.statement = DESK_UNREAD_COUNTS,
@@ -152,14 +173,42 @@ static uint64_t period_ms(const struct relay *relay)
     return pause_ms < COUNTS_PERIOD_MAX_MS ? pause_ms : COUNTS_PERIOD_MAX_MS;
 }
 
-void counts_flush(struct relay *relay)
+static void tell_known(struct relay *relay, struct user *user)
+{
+    counts_forget(&relay->counts, user);
+    tell(relay, user, true, user->count);
+}
+
+void counts_tell(struct relay *relay)
+{
+    struct user **lists = relay->counts.lists;
+    while (lists[COUNT_LIST_LATER] && lists[COUNT_LIST_LATER]->count_period != period_now())
+        tell_known(relay, lists[COUNT_LIST_LATER]);
+    while (lists[COUNT_LIST_NOW])
+        tell_known(relay, lists[COUNT_LIST_NOW]);
+}
+
+/* When to be called again, if nothing else happens; 0: no need. */
+static uint64_t ask_wait_ms(struct relay *relay)
 {
     struct counts *counts = &relay->counts;
-    if (!counts->wanted || counts->in_flight)
-        return;
+    if (!counts->lists[COUNT_LIST_WANTED] || counts->in_flight)
+        return 0;
     uint64_t since_ms = clock_now_ms() - counts->last_ms, wait_ms = period_ms(relay);
-    if (counts->login_waits || since_ms >= wait_ms)
-        send_batch(relay);
-    else
-        uv_timer_start(counts->timer, wake, wait_ms - since_ms, 0);
+    if (!counts->login_waits && since_ms < wait_ms)
+        return wait_ms - since_ms;
+    send_batch(relay);
+    return 0;
+}
+
+void counts_flush(struct relay *relay)
+{
+    uint64_t wait_ms = ask_wait_ms(relay);
+    if (relay->counts.lists[COUNT_LIST_LATER]) {
+        uint64_t period_left_ms = COUNTS_PERIOD_MS - clock_now_ms() % COUNTS_PERIOD_MS;
+        if (!wait_ms || period_left_ms < wait_ms)
+            wait_ms = period_left_ms;
+    }
+    if (wait_ms)
+        uv_timer_start(relay->counts.timer, wake, wait_ms, 0);
 }

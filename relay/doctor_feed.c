@@ -22,9 +22,10 @@ static void finish(struct trial *trial)
     uv_stop(&trial->loop);
 }
 
-static void take_change(void *owner, const struct change *change)
+static bool take_change(void *owner, const struct change *change)
 {
-    (void)owner, (void)change; /* whatever happens meanwhile is other people's */
+    (void)owner, (void)change;
+    return false; /* whatever happens meanwhile is other people's */
 }
 
 static void take_window(void *owner, const char *cursor)

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "cursor.h"
+#include "feed_counting.h"
 #include "feed_pace.h"
 #include "feed_place.h"
 #include "feed_row.h"
@@ -57,12 +58,12 @@ static const char setup_sql[] =
     "set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'; listen herald";
 #define NOW_US "(extract(epoch from statement_timestamp()) * 1000000)::bigint::text"
 static const char feed_sql[] = "select kind, user_id, id, version, body, snapshot, xmin, insert_lsn, flush_lsn, "
-                               "case kind when 'h' then " NOW_US " end "
-                               "from herald.feed($1::pg_snapshot)";
+                               "case kind when 'h' then " NOW_US " end, unread "
+                               "from herald.feed($1::pg_snapshot, $2)";
 static const char begin_sql[] = "select 'h', null, null, null, null, pg_current_snapshot()::text, "
                                 "pg_snapshot_xmin(pg_current_snapshot())::text, "
                                 "(pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text, "
-                                "(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text, " NOW_US;
+                                "(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text, " NOW_US ", null";
 
 struct feed {
     uv_loop_t *loop;
@@ -86,6 +87,8 @@ struct feed {
     uint32_t epoch;
     bool header_seen; /* of the running look */
     int rows;
+    struct feed_counting counting;
+    int count_rows; /* of the running look */
     bool paused;
     size_t slice_bytes; /* handled in this loop turn */
     struct feed_header header; /* its text is in header_snapshot */
@@ -130,16 +133,19 @@ static void ask(struct feed *feed, enum step step, const char *sql)
 
 static void look(struct feed *feed)
 {
-    const char *since[] = {feed->place.newest.snapshot};
+    char count_rows[12];
+    const char *values[] = {feed->place.newest.snapshot, count_rows};
     unsigned missed_bells = feed->pace.missed_bells;
     pace_looking(&feed->pace, clock_now_ms());
     if (feed->pace.missed_bells != missed_bells)
         log_debug("bell_missed", LOG_INT("count", feed->pace.missed_bells));
     feed->header_seen = false;
     feed->rows = 0;
+    feed->count_rows = counting_rows(&feed->counting);
+    snprintf(count_rows, sizeof(count_rows), "%d", feed->count_rows);
     feed->times.asked_us = clock_now_us();
     feed->times.database_us = 0; /* until its header comes */
-    int accepted = PQsendQueryPrepared(feed->link.conn, "feed", 1, since, NULL, NULL, 0) &&
+    int accepted = PQsendQueryPrepared(feed->link.conn, "feed", 2, values, NULL, NULL, 0) &&
                    PQsetSingleRowMode(feed->link.conn);
     asked(feed, STEP_LOOK, accepted);
 }
@@ -207,6 +213,14 @@ static void take_header(struct feed *feed, const struct feed_header *header)
     feed->header_seen = true;
 }
 
+static void hand_on(struct feed *feed, const struct change *change)
+{
+    bool here = feed->sink.change(feed->sink.owner, change);
+    bool countable = change->kind == CHANGE_NEW || change->kind == CHANGE_UPDATED || change->kind == CHANGE_DELETED;
+    if (countable && feed->rows < feed->count_rows) /* the header is the first of the rows */
+        counting_was(&feed->counting, here && change->counted);
+}
+
 /* False: the row is none of herald.feed()'s. */
 static bool take_row(struct feed *feed, const PGresult *result)
 {
@@ -227,7 +241,7 @@ static bool take_row(struct feed *feed, const PGresult *result)
         feed->changes[change_number(change.kind)]++;
         feed->rows++;
         feed->slice_bytes += change.body.size;
-        feed->sink.change(feed->sink.owner, &change);
+        hand_on(feed, &change);
         return true;
     case FEED_ROW_BAD:
         break;

@@ -24,11 +24,23 @@ static bool read_header(const struct text columns[FEED_COLUMNS], struct feed_hea
            read_number(columns[FEED_NOW], &header->now_us);
 }
 
+/* Null: not counted. */
+static bool read_unread(struct text column, struct change *change)
+{
+    uint64_t unread = 0;
+    change->counted = column.bytes != NULL;
+    if (change->counted && (!read_number(column, &unread) || unread > CHANGE_UNREAD_MAX))
+        return false;
+    change->unread = (uint8_t)unread;
+    return true;
+}
+
 static bool read_notification(const struct text columns[FEED_COLUMNS], struct change *change, bool has_state)
 {
     uint64_t version = 0;
     if (!change->user.size || !columns[FEED_ID].bytes ||
-        !uuid_parse(columns[FEED_ID].bytes, columns[FEED_ID].size, &change->id))
+        !uuid_parse(columns[FEED_ID].bytes, columns[FEED_ID].size, &change->id) ||
+        !read_unread(columns[FEED_UNREAD], change))
         return false;
     if (!has_state)
         return true;

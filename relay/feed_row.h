@@ -7,7 +7,7 @@
 
 #include "change.h"
 
-/* The columns of herald.feed(), in its order, and the time. */
+/* The columns of herald.feed(), in its order, with the time before the last. */
 enum feed_column {
     FEED_KIND,
     FEED_USER,
@@ -19,6 +19,7 @@ enum feed_column {
     FEED_INSERT_LSN,
     FEED_FLUSH_LSN,
     FEED_NOW,
+    FEED_UNREAD,
     FEED_COLUMNS
 };
 

@@ -86,21 +86,24 @@ void relay_deliver(struct relay *relay, const struct change *change, struct fram
     if (change->kind == CHANGE_DELETED)
         user->deletions++;
     push_to_user(user, change, frame);
-    if (change->kind != CHANGE_MESSAGE)
+    if (change->counted)
+        counts_known(&relay->counts, user, change->unread);
+    else if (change->kind != CHANGE_MESSAGE)
         counts_changed(&relay->counts, user);
 }
 
-static void take_change(void *owner, const struct change *change)
+static bool take_change(void *owner, const struct change *change)
 {
     struct relay *relay = owner;
     /* A row for nobody here is dropped before anything is made of it. */
     if (change->kind != CHANGE_DISCONNECT && change->user.size && !router_find(&relay->router, change->user)) {
         trace_take(relay, change, change->body);
-        return;
+        return false;
     }
     struct frame *frame = message_change(change);
     relay_deliver(relay, change, frame);
     frame_drop(frame);
+    return true;
 }
 
 static void take_window(void *owner, const char *cursor)

@@ -18,8 +18,10 @@ struct session;
 struct user {
     struct session *tabs; /* utlist over session.tab_prev/tab_next */
     int tab_count;
-    bool count_wanted;  /* on the list of counts.c */
-    bool count_changed; /* because its rows changed, not only for a login */
+    bool count_changed : 1;    /* to be counted because its rows changed, not only for a login */
+    unsigned count_list : 7;   /* of counts.c: enum count_list */
+    unsigned count : 8;        /* unread notifications, when they are only to be told */
+    unsigned count_period : 16; /* in which its tabs were told last */
     struct user *count_prev, *count_next;
     struct rate rate;   /* of its messages, over all tabs */
     unsigned deletions; /* told so far: a page read before one must not be told after it */

@@ -129,7 +129,8 @@ static void flush(struct supervisor *supervisor)
 
 /* ---- the feed's sink ---- */
 
-static void take_change(void *owner, const struct change *change)
+/* Which users the workers have is not known here. */
+static bool take_change(void *owner, const struct change *change)
 {
     struct supervisor *supervisor = owner;
     struct frame *frame = message_change(change);
@@ -137,6 +138,7 @@ static void take_change(void *owner, const struct change *change)
     frame_drop(frame);
     if (supervisor->out.size >= FLUSH_BYTES)
         flush(supervisor);
+    return true;
 }
 
 static void take_window(void *owner, const char *cursor)

@@ -77,6 +77,7 @@ static void on_turn_end(uv_prepare_t *prepare)
     struct worker *worker = prepare->data;
     api_flush(&worker->relay);
     resolver_flush(&worker->relay);
+    counts_tell(&worker->relay);
     write_out(worker);
     counts_flush(&worker->relay);
     marks_flush(&worker->relay);

@@ -117,7 +117,7 @@ describe('an upgrade', () => {
     // What a migration may do to tables and functions that relays use: all their plans are made anew.
     const next = Number(await applied(db)) + 1;
     const session = await db.session();
-    const { rows } = await session.query(`select pg_get_functiondef('herald.feed'::regproc) as feed, pg_get_functiondef('herald.relay_unread_counts'::regproc) as counts`);
+    const { rows } = await session.query(`select pg_get_functiondef('herald.feed(pg_snapshot, int)'::regprocedure) as feed, pg_get_functiondef('herald.relay_unread_counts'::regproc) as counts`);
     await session.query(`begin; insert into herald.migrations (id, name) values (${next}, 'the_next');
       alter table herald.notifications add column more text; create table herald.another (id int);
       ${rows[0].feed}; ${rows[0].counts}; commit`);

@@ -183,6 +183,47 @@ select t.get('a', $$ select herald.broadcast_to_all('{"type":"never"}')::text $$
 select t.run('a', 'rollback');
 select is_empty(format('select t.changes(%L)', :'since'), 'a message of a transaction that rolls back is never sent');
 
+-- Counted along.
+truncate herald.notifications;
+insert into herald.notifications (user_id, title, expires_at, read_at) values
+  ('alice', 'unread', null, null), ('alice', 'read', null, now()), ('alice', 'expired', now() - interval '1 s', null),
+  ('alice', 'expires', now() + interval '1 h', null);
+insert into herald.notifications (user_id, title) select 'many', 'x' from generate_series(1, 99);
+create function t.totals(since text, count_rows int) returns setof text language sql as $$
+  select concat_ws(' ', f.kind, f.user_id, coalesce(f.unread::text, '-'))
+  from herald.feed(since::pg_snapshot, count_rows) f where f.kind <> 'h'
+$$;
+create function t.now_unread(who text) returns bigint language sql as $$
+  select count from herald.relay_unread_counts(array[who])
+$$;
+:now
+select t.put('a', 'one more');
+select results_eq(format('select t.totals(%L, 64)', :'since'), array['n alice 3'], 'unread and not expired, this one among them');
+select is(t.now_unread('alice'), 3::bigint, 'as herald.relay_unread_counts has it');
+:now
+select t.run('a', $$ update herald.notifications set read_at = now() where title = 'one more' $$);
+select results_eq(format('select t.totals(%L, 64)', :'since'), array['u alice 2'], 'a read');
+:now
+select t.run('a', $$ delete from herald.notifications where title = 'unread' $$);
+select results_eq(format('select t.totals(%L, 64)', :'since'), array['d alice 1'], 'a delete');
+:now
+select t.run('a', $$ update herald.notifications set expires_at = now() - interval '1 s' where title = 'expires' $$);
+select results_eq(format('select t.totals(%L, 64)', :'since'), array['d alice 0'], 'one that has expired; nothing is left');
+:now
+select t.put('a', 'the hundredth', 'many');
+select results_eq(format('select t.totals(%L, 64)', :'since'), array['n many 100'], 'a hundred are counted');
+select t.put('a', 'the next', 'many');
+select results_eq(format('select t.totals(%L, 64)', :'since'), array['n many -', 'n many -'], 'more are not');
+:now
+select t.put('a', 'two', 'bob');
+select t.put('a', 'three', 'bob');
+select t.get('a', $$ select herald.broadcast_to_user('bob', '{"type":"one"}')::text $$);
+select results_eq(format('select t.totals(%L, 64)', :'since'), array['n bob 2', 'n bob 2', 'm bob -'],
+                  'each row has the total of the snapshot; messages have none');
+select results_eq(format('select t.totals(%L, 2)', :'since'), array['n bob 2', 'n bob -', 'm bob -'],
+                  'as many rows as wanted are counted, the header among them');
+select results_eq(format('select t.totals(%L, 0)', :'since'), array['n bob -', 'n bob -', 'm bob -'], 'or none');
+
 select is_empty($$ select from herald.feed(null) where kind <> 'h' $$, 'since null: no rows');
 select throws_ok($$ select * from herald.feed('x') $$, '22P02', null, 'since that is no snapshot');
 select throws_ok($$ select * from herald.feed('5:1:') $$, '22P02', null, 'since that contradicts itself');

@@ -21,7 +21,7 @@ begin
   commit;
   loop
     v_last := exists (select from t.done);
-    for v_row in select * from herald.feed(v_since) loop
+    for v_row in select * from herald.feed(v_since, 64) loop
       if v_row.kind = 'h' then
         v_next := v_row.snapshot;
         continue;

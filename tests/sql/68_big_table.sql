@@ -72,7 +72,7 @@ $$;
 -- The feed's session has settings of its own.
 create function t.feed_whole_reads(since pg_snapshot) returns bigint language sql
   set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan as $$
-  select t.whole_reads_of(format('select * from herald.feed(%L)', since))
+  select t.whole_reads_of(format('select * from herald.feed(%L, 64)', since))
 $$;
 
 begin;

@@ -56,7 +56,7 @@ comment on function t.bells(text) is
 create function t.changes(since text) returns setof text language sql as $$
   select concat_ws(' ', f.kind, coalesce(f.user_id, '*'), coalesce(f.body::jsonb ->> 'title', f.body::jsonb ->> 'type', right(f.id, 2)),
                    'v' || f.version)
-  from herald.feed(since::pg_snapshot) f where f.kind <> 'h'
+  from herald.feed(since::pg_snapshot, 64) f where f.kind <> 'h'
 $$;
 comment on function t.changes(text) is
   'herald.feed without its header, a line each: kind, user (* for all), title or type or end of the id, version';

@@ -39,7 +39,7 @@ declare
 begin
   set local role herald_relay;
   select string_agg(concat_ws(' ', f.kind, f.user_id, f.body::json ->> 'title', f.body::json ->> 'type', f.version), ', ')
-    into v_feed from seen, herald.feed(seen.since) f where f.kind <> 'h';
+    into v_feed from seen, herald.feed(seen.since, 64) f where f.kind <> 'h';
   assert v_feed = 'n 1 Hello 1, n 1 Plain 2, m hi, x 2', v_feed;
   assert herald.resolve_user('{"username":"alice"}') = '1', 'resolve_user';
   assert herald.relay_epoch() ~ '^\d+:[0-9A-F]{8}:\d+\.\d+:[0-9a-f-]{36}$', 'relay_epoch';
@@ -73,7 +73,7 @@ declare
   v_feed text;
 begin
   select string_agg(concat_ws(' ', f.kind, f.user_id, f.body::json ->> 'title', f.version), ', ' order by f.kind, f.user_id)
-    into v_feed from seen, herald.feed(seen.since) f where f.kind <> 'h';
+    into v_feed from seen, herald.feed(seen.since, 64) f where f.kind <> 'h';
   assert v_feed = 'd 1, d 1, n 3 Plain 3', v_feed;
   assert herald.prune('0') = 1, 'prune';
   truncate herald.notifications;
@@ -122,7 +122,7 @@ set plan_cache_mode = force_generic_plan;
 set jit = off;
 set max_parallel_workers_per_gather = 0;
 set role herald_relay;
-prepare feed as select * from herald.feed($1);
+prepare feed as select * from herald.feed($1, 64);
 do $$
 declare
   v_line text;
@@ -133,5 +133,6 @@ begin
   end loop;
   assert v_plan !~ 'Seq Scan|Function Scan|Bitmap', v_plan;
   assert (select count(*) from regexp_matches(v_plan, 'Index Scan using (tombstones|notifications|messages)_xid', 'g')) = 6, v_plan;
+  assert v_plan ~ 'Index Only Scan using notifications_unread', v_plan;
 end
 $$;

@@ -218,6 +218,7 @@ static inline void fake_relay_stop(void)
 static inline void end_turn(void)
 {
     resolver_flush(&fake_relay);
+    counts_tell(&fake_relay);
     sessions_flush(&fake_relay.sessions, INT_MAX);
     counts_flush(&fake_relay);
     marks_flush(&fake_relay);

@@ -220,6 +220,34 @@ START_TEST(a_stream_may_be_cut_anywhere)
 }
 END_TEST
 
+static struct change counted;
+
+static void on_counted(void *owner, const struct change *change, struct frame *frame)
+{
+    (void)owner, (void)frame;
+    counted = *change;
+}
+
+/* A total, or -1 for none. */
+START_TEST(a_change_keeps_what_was_counted_along)
+{
+    static const int totals[] = {-1, 0, 1, CHANGE_UNREAD_MAX};
+    for (int i = 0; i < LENGTH(totals); i++) {
+        struct change change = {.kind = CHANGE_NEW, .user = TEXT("alice"), .counted = totals[i] >= 0};
+        change.unread = change.counted ? (uint8_t)totals[i] : 0;
+        struct frame *frame = frame_new_text(&TEXT("{}"), 1);
+        struct bus_buffer out = {0};
+        bus_put_change(&out, &change, frame);
+        ck_assert_uint_eq(bus_take(out.bytes, out.size, &(struct bus_sink){.change = on_counted}), out.size);
+        ck_assert_int_eq(counted.counted, change.counted);
+        if (change.counted)
+            ck_assert_int_eq(counted.unread, change.unread);
+        frame_drop(frame);
+        free(out.bytes);
+    }
+}
+END_TEST
+
 static struct frame seen; /* without its bytes */
 
 static void on_typed(void *owner, const struct change *change, struct frame *frame)
@@ -408,6 +436,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, start, NULL);
     tcase_add_loop_test(tcase, each_message_comes_out_as_it_went_in, 0, LENGTH(messages));
     tcase_add_test(tcase, a_frame_keeps_its_type_and_its_time);
+    tcase_add_test(tcase, a_change_keeps_what_was_counted_along);
     tcase_add_loop_test(tcase, a_message_is_taken_only_when_it_is_whole, 0, LENGTH(messages));
     tcase_add_test(tcase, messages_behind_each_other_come_out_in_their_order);
     tcase_add_loop_test(tcase, a_stream_may_be_cut_anywhere, 1, 100);

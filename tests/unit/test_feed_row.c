@@ -97,6 +97,23 @@ START_TEST(each_kind_of_change_is_read_with_its_columns)
 }
 END_TEST
 
+static const struct {
+    const char *kind, *unread;
+    bool counted;
+    int total;
+} counted_rows[] = {
+    {"n", NULL, false, 0}, {"n", "0", true, 0}, {"u", "7", true, 7}, {"d", "100", true, 100}, {"d", NULL, false, 0},
+};
+
+START_TEST(a_total_that_was_counted_along_is_read)
+{
+    const struct row row = {"", {counted_rows[_i].kind, "alice", ID, "1", BODY, [FEED_UNREAD] = counted_rows[_i].unread}};
+    ck_assert_int_eq(read_row(&row), FEED_ROW_CHANGE);
+    ck_assert_int_eq(change.counted, counted_rows[_i].counted);
+    ck_assert_int_eq(change.unread, counted_rows[_i].total);
+}
+END_TEST
+
 START_TEST(texts_are_borrowed_from_the_row)
 {
     const char user[] = "alice", body[] = BODY;
@@ -151,6 +168,10 @@ static const struct row bad[] = {
     {"deleted without user", {"d", NULL, ID, NULL, NULL}},
     {"deleted without id", {"d", "alice", NULL, NULL, NULL}},
     {"deleted with a bad id", {"d", "alice", ID "0", NULL, NULL}},
+    {"new with a negative total", {"n", "alice", ID, "1", BODY, [FEED_UNREAD] = "-1"}},
+    {"new with an empty total", {"n", "alice", ID, "1", BODY, [FEED_UNREAD] = ""}},
+    {"updated with a total that is not counted up to", {"u", "alice", ID, "1", BODY, [FEED_UNREAD] = "101"}},
+    {"deleted with a total of two bytes", {"d", "alice", ID, NULL, NULL, [FEED_UNREAD] = "256"}},
     {"message without body", {"m", "alice", "17", NULL, NULL}},
     {"message with an empty body", {"m", NULL, "17", NULL, ""}},
     {"disconnect of nobody", {"x", NULL, "19", NULL, NULL}},
@@ -168,6 +189,7 @@ int main(void)
     TCase *tcase = tcase_create("feed rows");
     tcase_add_loop_test(tcase, a_header_says_where_the_feed_stands, 0, LENGTH(headers));
     tcase_add_loop_test(tcase, each_kind_of_change_is_read_with_its_columns, 0, LENGTH(changes));
+    tcase_add_loop_test(tcase, a_total_that_was_counted_along_is_read, 0, LENGTH(counted_rows));
     tcase_add_test(tcase, texts_are_borrowed_from_the_row);
     tcase_add_loop_test(tcase, a_row_that_cannot_be_is_bad, 0, LENGTH(bad));
     return run_suite("feed_row", tcase);
