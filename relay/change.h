@@ -18,7 +18,7 @@ enum change_kind {
     CHANGE_DISCONNECT = 'x',/* the application ends the user's sessions */
 };
 
-enum { CHANGE_UNREAD_MAX = 100 /* herald.feed() counts no further */ };
+enum { CHANGE_UNREAD_MAX = 50 /* herald.feed() counts no further */ };
 
 struct change {
     enum change_kind kind;

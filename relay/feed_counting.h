@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 enum {
-    COUNTING_ROWS = 64,    /* about half a millisecond of the database; what more there is in a window is counted later */
+    COUNTING_ROWS = 64,    /* half a millisecond of the database, 3 at most; what more a window has is counted later */
     COUNTING_ROWS_TRY = 2, /* while it is not worth it, the header and one row: to notice when it is again */
     COUNTING_MEMORY = 128, /* rows */
 };

@@ -13,16 +13,16 @@ create function herald.feed(since pg_snapshot, count_rows int)
 begin atomic
   select f.kind, f.user_id, f.id, f.version, f.body, f.snapshot, f.xmin, f.insert_lsn, f.flush_lsn,
          case when row_number() over () <= count_rows and f.kind in ('n', 'u', 'd') then
-           (select case when count(*) <= 100 then count(*) filter (where c.expires_at is null or c.expires_at > now()) end
+           (select case when count(*) <= 50 then count(*) filter (where c.expires_at is null or c.expires_at > now()) end
             from (select n.expires_at from herald.notifications n
-                  where n.user_id = f.user_id and n.read_at is null limit 101) c)
+                  where n.user_id = f.user_id and n.read_at is null limit 51) c)
          end
   from herald.feed(since) f;
 end;
 comment on function herald.feed(pg_snapshot, int) is
   'what has become visible since a snapshot, as herald.feed(pg_snapshot), and for the notifications among the first '
   'count_rows rows unread: the exact number of their users'' unread notifications in the same snapshot; null where '
-  'they are more than 100, so that no row costs more than it is worth (herald_relay; primary only). To be run alike';
+  'they are more than 50, so that no row costs more than it is worth (herald_relay; primary only). To be run alike';
 
 revoke execute on function herald.feed(pg_snapshot, int) from public;
 grant execute on function herald.feed(pg_snapshot, int) to herald_relay;

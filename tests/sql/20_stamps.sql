@@ -21,6 +21,29 @@ from unnest(array['only xid', 'only created_xid', 'only version']) title;
 update herald.notifications set xid = '1', created_xid = '2', version = 50 where title = 'plain';
 select row_eq($$ select * from pg_temp.row_of('plain') $$, row (2, true, true), 'an update raises the version by one, whatever it sets');
 
+-- What is supplied right needs no trigger; what is nearly right does.
+insert into herald.notifications (user_id, title) values ('alice', 'right');
+create function pg_temp.updates() returns table (version int, is_own boolean, created_here boolean) language plpgsql as $$
+declare
+  v_set text;
+begin
+  foreach v_set in array array[
+      'version = version + 1, xid = pg_current_xact_id()', 'version = version + 1', 'xid = pg_current_xact_id()',
+      'version = version + 2, xid = pg_current_xact_id()', 'version = null, xid = pg_current_xact_id()',
+      'version = version + 1, xid = null', 'version = version + 1, xid = ''1''',
+      'version = version + 1, xid = pg_current_xact_id(), created_xid = ''1''',
+      'version = version + 1, xid = pg_current_xact_id(), created_xid = null',
+      'version = version + 1, xid = pg_current_xact_id(), id = gen_random_uuid()'] loop
+    execute 'update herald.notifications set ' || v_set || ' where title = ''right''';
+    return query select * from pg_temp.row_of('right');
+  end loop;
+end
+$$;
+select results_eq('select * from pg_temp.updates()', $$ select k, true, true from generate_series(2, 11) k $$,
+                  'an update that stamps the row itself, rightly or not');
+delete from herald.notifications where title = 'right';
+delete from herald.tombstones;
+
 savepoint a;
 savepoint b;
 insert into herald.notifications (user_id, title) values ('alice', 'deep');
@@ -83,8 +106,12 @@ update herald.notifications set message = 'm' where title = 'elsewhere';
 select row_eq($$ select * from pg_temp.row_of('elsewhere') $$, row (2, true, false), 'an update keeps created_xid');
 update herald.notifications set user_id = 'bob', id = id where title = 'elsewhere';
 select row_eq($$ select * from pg_temp.row_of('elsewhere') $$, row (3, true, false), 'an update to the same user and id too');
-update herald.notifications set user_id = 'carol' where title = 'elsewhere';
-select row_eq($$ select * from pg_temp.row_of('elsewhere') $$, row (4, true, true), 'another user: it is new to him');
+update herald.notifications set version = version + 1, xid = pg_current_xact_id() where title = 'elsewhere';
+select row_eq($$ select * from pg_temp.row_of('elsewhere') $$, row (4, true, false), 'one that stamps the row itself as well');
+update herald.notifications set version = version + 1, xid = pg_current_xact_id(), created_xid = pg_current_xact_id() where title = 'elsewhere';
+select row_eq($$ select * from pg_temp.row_of('elsewhere') $$, row (5, true, false), 'and cannot make it look new');
+update herald.notifications set version = version + 1, xid = pg_current_xact_id(), user_id = 'carol' where title = 'elsewhere';
+select row_eq($$ select * from pg_temp.row_of('elsewhere') $$, row (6, true, true), 'another user: it is new to him');
 select row_eq($$ select user_id, notification_id = (select id from herald.notifications where title = 'elsewhere')
                  from herald.tombstones $$, row ('bob'::text, true), 'and deleted for the one before');
 

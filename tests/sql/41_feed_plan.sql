@@ -58,7 +58,7 @@ set local role herald_relay;
 select results_eq(format('select user_id, unread from herald.feed(%L, 64) where kind <> ''h''', :'since'),
                   $$ values ('big', null::bigint), ('small', 10) $$, 'a user with few unread notifications is counted along');
 reset role;
-select cmp_ok(t.visited() - :before, '<=', (2 + 101 + 10)::bigint, 'and no row costs more than 101 others');
+select cmp_ok(t.visited() - :before, '<=', (2 + 51 + 10)::bigint, 'and no row costs more than 51 others');
 commit;
 
 select * from finish();
