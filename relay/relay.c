@@ -48,40 +48,34 @@ static void resync_all(struct relay *relay)
     }
 }
 
-static void disconnect(struct user *user)
+static void disconnect(struct relay *relay, struct text id)
 {
+    resolver_forget(&relay->resolver); /* also for somebody who is not here, or is nobody at all */
+    struct user *user = router_find(&relay->router, id);
+    if (!user)
+        return;
     struct session *session, *next;
     DL_FOREACH_SAFE2(user->tabs, session, next, tab_next)
         session_end(session, END_DISCONNECTED); /* the last one takes the user with it */
 }
 
-void relay_deliver(struct relay *relay, const struct change *change, struct frame *frame)
+/* Not so a disconnect, a TRUNCATE, or a message to everybody. */
+static bool is_for_tabs_of_one(const struct change *change)
 {
-    if (frame) {
-        frame->passing = true;
-        frame->application = change->kind == CHANGE_MESSAGE;
-    }
-    if (change->kind == CHANGE_TRUNCATED) {
-        resync_all(relay);
+    return change->user.size && change->kind != CHANGE_DISCONNECT;
+}
+
+static void mark_frame(struct frame *frame, const struct change *change)
+{
+    if (!frame)
         return;
-    }
-    if (change->kind == CHANGE_DISCONNECT)
-        resolver_forget(&relay->resolver); /* also for somebody who is not here, or is nobody at all */
-    if (!change->user.size) {
-        if (frame)
-            push_to_all(relay, frame);
-        return;
-    }
-    struct user *user = router_find(&relay->router, change->user);
-    if (!user) {
-        if (change->kind == CHANGE_MESSAGE && frame)
-            trace_take(relay, change, frame_payload(frame));
-        return;
-    }
-    if (change->kind == CHANGE_DISCONNECT) {
-        disconnect(user);
-        return;
-    }
+    frame->passing = true;
+    frame->application = change->kind == CHANGE_MESSAGE;
+}
+
+static void deliver_to(struct relay *relay, struct user *user, const struct change *change, struct frame *frame)
+{
+    mark_frame(frame, change);
     relay->router.mid_window = true;
     if (change->kind == CHANGE_DELETED)
         user->deletions++;
@@ -92,16 +86,41 @@ void relay_deliver(struct relay *relay, const struct change *change, struct fram
         counts_changed(&relay->counts, user);
 }
 
+static void deliver_at_large(struct relay *relay, const struct change *change, struct frame *frame)
+{
+    mark_frame(frame, change);
+    if (change->kind == CHANGE_TRUNCATED)
+        resync_all(relay);
+    else if (change->kind == CHANGE_DISCONNECT)
+        disconnect(relay, change->user);
+    else if (frame)
+        push_to_all(relay, frame);
+}
+
+void relay_deliver(struct relay *relay, const struct change *change, struct frame *frame)
+{
+    struct user *user = is_for_tabs_of_one(change) ? router_find(&relay->router, change->user) : NULL;
+    if (user)
+        deliver_to(relay, user, change, frame);
+    else if (!is_for_tabs_of_one(change))
+        deliver_at_large(relay, change, frame);
+    else if (change->kind == CHANGE_MESSAGE && frame)
+        trace_take(relay, change, frame_payload(frame));
+}
+
 static bool take_change(void *owner, const struct change *change)
 {
     struct relay *relay = owner;
-    /* A row for nobody here is dropped before anything is made of it. */
-    if (change->kind != CHANGE_DISCONNECT && change->user.size && !router_find(&relay->router, change->user)) {
-        trace_take(relay, change, change->body);
+    struct user *user = is_for_tabs_of_one(change) ? router_find(&relay->router, change->user) : NULL;
+    if (!user && is_for_tabs_of_one(change)) {
+        trace_take(relay, change, change->body); /* dropped before anything is made of it */
         return false;
     }
     struct frame *frame = message_change(change);
-    relay_deliver(relay, change, frame);
+    if (user)
+        deliver_to(relay, user, change, frame);
+    else
+        deliver_at_large(relay, change, frame);
     frame_drop(frame);
     return true;
 }
