@@ -75,9 +75,6 @@ const struct error_entry error_table[] = {
     {ERROR_IN_HTTP, "429_address_full", "as address_full", "As for address_full"},
     {ERROR_IN_HTTP, "429_auth_failures", "as auth_failures", "As for auth_failures"},
     {ERROR_IN_HTTP, "431_too_large", "a head over 16 KiB", "Send smaller cookies or a smaller token"},
-    {ERROR_IN_HTTP, "501_stream_over_tls",
-     "a stream of events from a relay that does TLS itself (HERALD_TLS_CERT)",
-     "Use WebSockets, or let a proxy do TLS"},
     {ERROR_IN_HTTP, "503_at_capacity", "as at_capacity", "As for at_capacity"},
     {ERROR_IN_HTTP, "503_database_unavailable", "as database_unavailable", "As for database_unavailable"},
 

@@ -400,7 +400,8 @@ static int answer_preflight(struct lws *wsi)
 /* libwebsockets keeps the socket, and is to do nothing more with it: no polling, no timeout. */
 static struct session *begin_stream(struct lws *wsi, const char *origin)
 {
-    struct stream_socket *socket = stream_socket_new(front_of(wsi)->streams, lws_get_socket_fd(wsi), wsi);
+    struct stream_socket *socket =
+        stream_socket_new(front_of(wsi)->streams, lws_get_socket_fd(wsi), lws_get_ssl(wsi), wsi);
     struct session *session = admit(wsi, socket, stream_new(&stream_door, origin));
     door_read(wsi, false);
     lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
@@ -416,8 +417,6 @@ static int open_stream(struct lws *wsi)
         return refuse_stream(wsi, REFUSAL_ORIGIN);
     if (has_body(wsi))
         return refuse_stream(wsi, REFUSAL_BAD_REQUEST);
-    if (front_of(wsi)->relay->config->tls_cert) /* streams are written to the socket itself */
-        return refuse_stream(wsi, REFUSAL_STREAM_OVER_TLS);
     struct text cursor = stream_cursor(wsi, last, sizeof(last));
     if (cursor.bytes && strcmp(cursor.bytes, EVENT_ID_CLOSED) == 0)
         return respond(wsi, stream_no_more(origin));

@@ -42,7 +42,6 @@ static const struct {
     [PROBLEM_UNAVAILABLE] = {503, "Service Unavailable", "unavailable", "the database is unavailable", NULL},
     [PROBLEM_DISCONNECTED] = {403, "Forbidden", "disconnected", "disconnected by the application", NULL},
     [PROBLEM_TABS] = {429, "Too Many Requests", "too_many_tabs", "too many connections of this user", NULL},
-    [PROBLEM_NOT_IMPLEMENTED] = {501, "Not Implemented", "not_implemented", "this relay does not do that", NULL},
 };
 
 int problem_status(enum problem problem)

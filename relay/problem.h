@@ -31,9 +31,8 @@ enum problem {
     PROBLEM_INTERNAL,
     PROBLEM_CAPACITY,
     PROBLEM_UNAVAILABLE,
-    PROBLEM_DISCONNECTED, /* this and the next two: of streams only */
+    PROBLEM_DISCONNECTED, /* this and the next: of streams only */
     PROBLEM_TABS,
-    PROBLEM_NOT_IMPLEMENTED,
     PROBLEMS
 };
 

@@ -29,8 +29,6 @@ static const struct {
                           "503_at_capacity"},
     [REFUSAL_UNAVAILABLE] = {503, "Service Unavailable", "Retry-After: 1\r\n", "database unavailable",
                              "503_database_unavailable"},
-    [REFUSAL_STREAM_OVER_TLS] = {501, "Not Implemented", "", "streams need a proxy that does TLS",
-                                 "501_stream_over_tls"},
 };
 
 int refusal_status(enum refusal refusal)

@@ -89,9 +89,7 @@ static struct frame *refuse(enum problem why, const char *detail, int close_code
 
 struct frame *stream_refuse(enum refusal refusal)
 {
-    enum problem why = refusal == REFUSAL_ORIGIN            ? PROBLEM_ORIGIN
-                       : refusal == REFUSAL_STREAM_OVER_TLS ? PROBLEM_NOT_IMPLEMENTED
-                                                            : PROBLEM_BAD_REQUEST;
+    enum problem why = refusal == REFUSAL_ORIGIN ? PROBLEM_ORIGIN : PROBLEM_BAD_REQUEST;
     return refuse(why, refusal_reason(refusal), 0, false, "");
 }
 

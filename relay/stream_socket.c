@@ -10,6 +10,7 @@
 
 #include "memory.h"
 #include "socket_taken.h"
+#include "tls.h"
 
 enum { BATCH = 64 };
 
@@ -24,6 +25,7 @@ struct stream_socket {
     struct stream_sockets *sockets;
     void *connection;
     int fd;
+    SSL *tls; /* NULL: none */
     uint64_t id; /* of its session */
     uint8_t *rest; /* what the kernel has not taken; NULL: nothing */
     size_t rest_size, rest_at;
@@ -32,9 +34,11 @@ struct stream_socket {
 /* ---- writing ---- */
 
 /* How much the kernel took, maybe nothing; -1: the socket is broken. */
-static ssize_t send_some(int fd, const uint8_t *bytes, size_t size)
+static ssize_t send_some(const struct stream_socket *socket, const uint8_t *bytes, size_t size)
 {
-    ssize_t taken = send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (socket->tls)
+        return tls_send(socket->tls, bytes, size);
+    ssize_t taken = send(socket->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (taken < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     return taken;
@@ -43,7 +47,7 @@ static ssize_t send_some(int fd, const uint8_t *bytes, size_t size)
 static bool stream_write(void *door, const uint8_t *bytes, size_t size)
 {
     struct stream_socket *socket = door;
-    ssize_t taken = send_some(socket->fd, bytes, size);
+    ssize_t taken = send_some(socket, bytes, size);
     if (taken < 0)
         return false;
     if ((size_t)taken == size)
@@ -59,7 +63,7 @@ static bool send_rest(struct stream_socket *socket)
 {
     if (!socket->rest)
         return true;
-    ssize_t taken = send_some(socket->fd, socket->rest + socket->rest_at, socket->rest_size - socket->rest_at);
+    ssize_t taken = send_some(socket, socket->rest + socket->rest_at, socket->rest_size - socket->rest_at);
     if (taken < 0)
         return false;
     socket->rest_at += (size_t)taken;
@@ -155,12 +159,15 @@ struct stream_sockets *stream_sockets_new(struct relay *relay, void (*kill)(void
     return sockets;
 }
 
-struct stream_socket *stream_socket_new(struct stream_sockets *sockets, int fd, void *connection)
+struct stream_socket *stream_socket_new(struct stream_sockets *sockets, int fd, SSL *tls, void *connection)
 {
     struct stream_socket *socket = memory_zero(sizeof(*socket));
     socket->sockets = sockets;
     socket->connection = connection;
     socket->fd = fd;
+    socket->tls = tls;
+    if (tls)
+        tls_start_sending(tls);
     return socket;
 }
 

@@ -70,3 +70,24 @@ bool tls_harden(SSL_CTX *context)
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 && SSL_CTX_set_cipher_list(context, ciphers) == 1;
 }
+
+/* Each record counts as soon as the kernel has it, so that what is kept of the rest shrinks. */
+void tls_start_sending(SSL *ssl)
+{
+    SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+ssize_t tls_send(SSL *ssl, const uint8_t *bytes, size_t size)
+{
+    size_t taken = 0, part = 0;
+    ERR_clear_error();
+    while (taken < size) {
+        if (SSL_write_ex(ssl, bytes + taken, size - taken, &part) != 1) {
+            bool is_full = SSL_get_error(ssl, 0) == SSL_ERROR_WANT_WRITE;
+            ERR_clear_error();
+            return is_full ? (ssize_t)taken : -1;
+        }
+        taken += part;
+    }
+    return (ssize_t)taken;
+}

@@ -1,9 +1,13 @@
-/* TLS of the listening socket: what libwebsockets is not asked to do. Files come in as paths; sessions never see it. */
+/* TLS of the listening socket: what libwebsockets is not asked to do. Files come in as paths, the bytes of streams go
+ * out; sessions never see it. */
 #ifndef PGHERALD_TLS_H
 #define PGHERALD_TLS_H
 
 #include <openssl/types.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 enum { TLS_WHY_SIZE = 512 };
 
@@ -17,5 +21,11 @@ int tls_days_left(const char *cert_file);
 /* TLS 1.2 and later, with forward secrecy and authenticated encryption (RFC 9325 §3.1.1, §4.2), no renegotiation, and
  * no buffers for connections that are idle. False: OpenSSL refuses. */
 bool tls_harden(SSL_CTX *context);
+
+/* From now on tls_send() writes to this connection, and nobody else does. */
+void tls_start_sending(SSL *ssl);
+/* How much was taken, maybe nothing; the next call must begin with the byte behind that and have no fewer. -1: the
+ * connection is broken. What is not taken waits for room in the socket, never for the peer to send something. */
+ssize_t tls_send(SSL *ssl, const uint8_t *bytes, size_t size);
 
 #endif

@@ -2,15 +2,20 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
 import { certificate } from './lib/certificate.mjs';
-import { connect, Mirror, readAll } from './lib/client.mjs';
+import { connect, devToken, Mirror, readAll } from './lib/client.mjs';
+import { patience } from './lib/env.mjs';
+import { EventStream, openStream, STREAM } from './lib/event_stream.mjs';
 import { Cluster } from './lib/postgres.mjs';
+import { RawSocket } from './lib/raw.mjs';
 import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
-import { eventually, within } from './lib/wait.mjs';
+import { eventually, sleep, within } from './lib/wait.mjs';
 
 const env = ({ cert, key }) => ({ HERALD_TLS_CERT: cert, HERALD_TLS_KEY: key });
+const request = (path, ...fields) => [`GET ${path} HTTP/1.1`, 'Host: relay', ...fields, '', ''].join('\r\n');
 
 /** One TLS handshake: `{protocol, cipher, alpn, name}` of it, or `{error}`. */
 function handshake(relay, options = {}) {
@@ -152,12 +157,125 @@ describe('TLS', { concurrency: 4 }, () => {
     assert.ok(await connect(relay, user));
   });
 
-  it('a stream is refused, and says what to do', async () => {
+  for (const workers of ['1', '2']) {
+    it(`a stream lives in it, with HERALD_WORKERS=${workers}`, async () => {
+      const relay = await startRelay(db, { ...env(files), HERALD_WORKERS: workers, HERALD_HEARTBEAT: '1' });
+      const user = await db.person();
+      const [socket, stream, byQuery] = [await connect(relay, user), await openStream(relay, user), await openStream(relay, user, { via: 'query' })];
+      assert.equal(stream.response.socket.getProtocol(), 'TLSv1.3');
+      const large = 'x'.repeat(300_000); // many records, and more than a socket takes at once
+      const [{ id }] = await db.sql('insert into herald.notifications (user_id, title, message) values ($1, $2, $3) returning id::text', [`u-${user}`, 'large', large]);
+      for (const one of [stream, byQuery]) assert.equal((await one.next('new_notification')).notification.message, large);
+      socket.send({ type: 'mark_read', notification_id: id });
+      for (const one of [stream, byQuery]) assert.equal((await one.next('notification_updated')).notification.is_read, true);
+      await stream.settle(db, user);
+      await byQuery.destroy();
+      await db.notify(user, 'missed');
+      const back = await openStream(relay, user, { lastEventId: byQuery.lastEventId });
+      const told = await back.next('resumed');
+      assert.equal(told.resync, undefined);
+      assert.equal(back.frames[back.frames.indexOf(told) - 1].notification.title, 'missed');
+      await eventually('more comments than one who takes none would get', () => stream.comments > 4);
+      await db.sql('select herald.disconnect_user($1)', [`u-${user}`]);
+      assert.equal((await within(5_000, () => 'the end', stream.ended)).code, 4002);
+      assert.equal((await new EventStream(relay, { token: devToken(user), lastEventId: stream.lastEventId }).refusal()).status, 204);
+      const last = await openStream(relay, user);
+      await relay.stop();
+      assert.equal((await last.ended).code, 1001);
+    });
+  }
+
+  it('a stream over TLS 1.2, as the second request of a connection', async () => {
     const relay = await startRelay(db, env(files));
-    const { status, headers, body } = await relay.get('/api/v1/notifications/stream', { headers: { Authorization: 'Bearer dummy-jwt-for-alice' } });
-    assert.equal(status, 501);
-    assert.equal(headers['content-type'], 'application/problem+json');
-    assert.match(JSON.parse(body).detail, /a proxy that does TLS/);
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1, maxVersion: 'TLSv1.2' });
+    await new Promise((resolve) => {
+      https.get({ host: '127.0.0.1', port: relay.port, ca: relay.ca, path: '/healthz', agent }, (response) => response.resume().on('end', resolve));
+    });
+    const user = await db.person();
+    const stream = await openStream(relay, user, { agent });
+    assert.equal(stream.request.reusedSocket, true);
+    assert.equal(stream.response.socket.getProtocol(), 'TLSv1.2');
+    await db.notify(user, 'hello');
+    await stream.next('new_notification');
+    await stream.destroy();
+    agent.destroy();
+  });
+
+  it('a stream is refused over it as without it', async () => {
+    const relay = await startRelay(db, { ...env(files), HERALD_ALLOWED_ORIGINS: 'https://app.example.org' });
+    for (const [options, status, code] of [
+      [{}, 401, 'no_token'],
+      [{ token: 'nonsense' }, 401, 'token_refused'],
+      [{ token: devToken('nobody') }, 403, 'unknown_user'],
+      [{ token: devToken('alice'), origin: 'https://evil.example' }, 403, 'origin_not_allowed'],
+    ]) {
+      const refusal = await new EventStream(relay, options).refusal();
+      assert.equal(refusal.status, status);
+      assert.equal(refusal.problem.code, code);
+    }
+  });
+
+  it('a stream that is not read is caught up, complete and in order, and costs no memory', async () => {
+    const relay = await startRelay(db, { ...env(files), HERALD_QUEUE_BYTES: '65536', HERALD_HEARTBEAT: '300' });
+    const user = await db.person();
+    const [slow, quick] = [await openStream(relay, user), await openStream(relay, user)];
+    const before_bytes = relay.heap();
+    slow.response.pause();
+    for (let i = 0; i < 130; i += 1) { // some may be read again, and beyond 500 everything is
+      await db.sql(`insert into herald.notifications (user_id, title, message) values ($1, $2, repeat('m', 100000))`, [`u-${user}`, `t${i}`]);
+      await quick.next('new_notification');
+    }
+    if (patience === 1) assert.ok(relay.heap() - before_bytes < 4 * 1024 * 1024, `${relay.heap() - before_bytes}`);
+    slow.response.resume();
+    assert.equal((await slow.next('resumed', undefined, 20_000)).resync, undefined);
+    await slow.settle(db, user, 20_000);
+    const titles = slow.frames.filter((frame) => frame.type === 'new_notification').map((frame) => frame.notification.title);
+    assert.deepEqual([...new Set(titles)], Array.from({ length: 130 }, (_, i) => `t${i}`));
+    const seen = slow.frames.reduce((state, frame) => state.apply(frame), new Mirror());
+    assert.deepEqual(seen.versions(), await db.versions(user));
+  });
+
+  it('a stream that takes nothing is ended, one that leaves is noticed at once', async () => {
+    const relay = await startRelay(db, { ...env(files), HERALD_QUEUE_BYTES: '16384', HERALD_HEARTBEAT: '1', HERALD_MAX_CONNECTIONS_PER_USER: '1' });
+    const user = await db.person();
+    const stalled = await openStream(relay, user);
+    stalled.response.pause();
+    await eventually('its end', async () => {
+      await db.sql(`insert into herald.notifications (user_id, title, message) select $1, 'much', repeat('m', 100000) from generate_series(1, 10)`, [`u-${user}`]);
+      return /event=session_closed.*reason=stalled/.test(relay.log());
+    }, 20_000);
+    for (const leave of ['destroy', 'end']) {
+      await eventually(`room after ${leave}`, async () => {
+        const raw = new RawSocket(relay);
+        await raw.write(request(STREAM, `Authorization: Bearer ${devToken(user)}`));
+        await eventually('a head', () => raw.data.includes('\r\n\r\n'));
+        const isOpen = raw.data.includes(' 200 ');
+        raw.socket[leave]();
+        return isOpen;
+      });
+    }
+  });
+
+  it('what a client sends during its stream is not read, and costs no processor time', async () => {
+    const relay = await startRelay(db, { ...env(files), HERALD_HEARTBEAT: '300' });
+    const user = await db.person();
+    const begin = request(`${STREAM}?token=${devToken(user)}`);
+    const raws = [];
+    for (const more of ['', request('/healthz'), 'x'.repeat(15_000), 'x'.repeat(100_000)]) {
+      const [atOnce, later] = [new RawSocket(relay), new RawSocket(relay)]; // in its record, as far as that goes; in others
+      raws.push(atOnce, later);
+      await atOnce.write(begin + more);
+      await later.write(begin);
+      for (const raw of [atOnce, later]) await eventually('connected', () => raw.data.includes('"type":"connected"'));
+      later.socket.write(more);
+    }
+    const started = relay.cpu();
+    await sleep(1_000);
+    assert.ok(relay.cpu() - started < 500, `${relay.cpu() - started} ms of processor time in a second of nothing`);
+    await db.notify(user, 'hello');
+    for (const raw of raws) await eventually('hello', () => raw.data.includes('"title":"hello"'));
+    for (const raw of raws) assert.equal(raw.data.toString().split('HTTP/1.1 ').length, 2, 'one response each');
+    raws.forEach((raw) => raw.destroy());
   });
 
   it('towards PostgreSQL, sslmode=verify-full', async () => {

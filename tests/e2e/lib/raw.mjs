@@ -1,7 +1,8 @@
-// A TCP connection that may say anything: handshakes and frames made by hand,
+// A connection that may say anything, over TLS if its relay does that itself: handshakes and frames made by hand,
 // for what no well-behaved client would send.
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
+import tls from 'node:tls';
 import { within } from './wait.mjs';
 import { PATH } from './relay.mjs';
 
@@ -28,8 +29,9 @@ export class RawSocket {
   constructor(relay, options = {}) {
     this.data = Buffer.alloc(0);
     this.ended = false;
-    this.socket = net.connect({ host: '127.0.0.1', port: relay.port, ...options });
-    this.connected = new Promise((resolve) => this.socket.once('connect', resolve));
+    const { port, ca } = relay;
+    this.socket = (ca ? tls : net).connect({ host: '127.0.0.1', port, ca, ...options });
+    this.connected = new Promise((resolve) => this.socket.once(ca ? 'secureConnect' : 'connect', resolve));
     this.waiters = [];
     this.socket.on('data', (chunk) => {
       this.data = Buffer.concat([this.data, chunk]);
