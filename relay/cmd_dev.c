@@ -96,8 +96,8 @@ static int options_read(int argc, char **argv, struct dev *dev)
 static void environment_clean(void)
 {
     static const char *const ours[] = {"HERALD_ADMIN_LISTEN", "HERALD_TLS_CERT",     "HERALD_TLS_KEY",
-                                       "HERALD_JWT_ALG",      "HERALD_JWT_KEY_FILE", "HERALD_JWT_ISSUER",
-                                       "HERALD_JWT_AUDIENCE"};
+                                       "HERALD_HSTS",         "HERALD_JWT_ALG",      "HERALD_JWT_KEY_FILE",
+                                       "HERALD_JWT_ISSUER",   "HERALD_JWT_AUDIENCE"};
     char name[128];
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         unsetenv(ours[i]);

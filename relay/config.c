@@ -326,6 +326,11 @@ bool config_check_serve(const struct config *cfg, struct config_error *err)
         return fail(err, cfg->tls_cert ? "HERALD_TLS_KEY" : "HERALD_TLS_CERT",
                     "%s is not set, but %s is: TLS needs both", cfg->tls_cert ? "HERALD_TLS_KEY" : "HERALD_TLS_CERT",
                     cfg->tls_cert ? "HERALD_TLS_CERT" : "HERALD_TLS_KEY");
+    if (cfg->hsts_s && !cfg->tls_cert)
+        return fail(err, "HERALD_HSTS",
+                    "HERALD_HSTS=%d needs HERALD_TLS_CERT: without TLS it may not be told (RFC 6797 section 7.2); a proxy "
+                    "that does TLS has to tell it itself",
+                    cfg->hsts_s);
     if (cfg->tls_cert && cfg->auth_reject == AUTH_REJECT_HTTP)
         return fail(err, "HERALD_AUTH_REJECT",
                     "HERALD_AUTH_REJECT=http needs a proxy that does TLS: with HERALD_TLS_CERT a handshake cannot wait "

@@ -30,6 +30,7 @@ struct config {
     bool allow_dev_auth;
     char *tls_cert; /* both or none */
     char *tls_key;
+    int hsts_s; /* 0: not told; only with TLS */
     enum token_alg jwt_alg;
     char *jwt_key_file;
     char *jwt_issuer;

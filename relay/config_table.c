@@ -44,6 +44,16 @@ const struct config_option config_table[] = {
      AT(tls_key),
      .means = "no TLS",
      .help = "File with the certificate's private key as PEM, without a password."},
+    {.name = "HERALD_HSTS",
+     .type = CONFIG_NUMBER,
+     AT(hsts_s),
+     .fallback = "0",
+     .means = "not told",
+     .min = 0,
+     .max = 63072000,
+     .help = "Seconds for which browsers are to reach this host by TLS only: Strict-Transport-Security in the relay's "
+             "own HTTPS responses. It holds for all ports of the host, and nobody can click it away: begin with "
+             "300; 31536000 is a year, and 1 makes browsers forget it. Needs HERALD_TLS_CERT."},
     {.name = "HERALD_AUTH",
      .type = CONFIG_WORD,
      AT(auth),

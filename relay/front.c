@@ -49,6 +49,9 @@ struct front {
     struct proxy_intake *intake;
     struct doorman *doorman;
     struct stream_sockets *streams;
+    struct lws_protocol_vhost_options hsts; /* a field of all its responses, but those that it does not make */
+    char hsts_value[32];
+    char hsts_line[64]; /* of those; "" for none */
     int listen_fd; /* a duplicate of the caller's; -1 when no longer accepting */
     uint64_t complain_ms; /* not before: the next line about too few file descriptors */
     int spare_fd;  /* given up for a moment when the process has no other left */
@@ -360,7 +363,7 @@ static int refuse_stream(struct lws *wsi, enum refusal refusal)
     front_of(wsi)->relay->counters.handshakes_refused[refusal]++;
     log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)),
              LOG_STR("reason", refusal_reason(refusal)));
-    return respond(wsi, stream_refuse(refusal));
+    return respond(wsi, stream_refuse(refusal, front_of(wsi)->hsts_line));
 }
 
 /* What the page that asks may be told of: its origin, "*", or "" for none. False: it may not ask. */
@@ -394,15 +397,16 @@ static int answer_preflight(struct lws *wsi)
     char origin[512];
     if (!stream_origin(wsi, origin, sizeof(origin)))
         return refuse_stream(wsi, REFUSAL_ORIGIN);
-    return respond(wsi, stream_preflight(origin));
+    return respond(wsi, stream_preflight(origin, front_of(wsi)->hsts_line));
 }
 
 /* libwebsockets keeps the socket, and is to do nothing more with it: no polling, no timeout. */
 static struct session *begin_stream(struct lws *wsi, const char *origin)
 {
+    struct front *front = front_of(wsi);
     struct stream_socket *socket =
-        stream_socket_new(front_of(wsi)->streams, lws_get_socket_fd(wsi), lws_get_ssl(wsi), wsi);
-    struct session *session = admit(wsi, socket, stream_new(&stream_door, origin));
+        stream_socket_new(front->streams, lws_get_socket_fd(wsi), lws_get_ssl(wsi), wsi);
+    struct session *session = admit(wsi, socket, stream_new(&stream_door, origin, front->hsts_line));
     door_read(wsi, false);
     lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
     if (!stream_socket_watch(socket, session->id))
@@ -419,7 +423,7 @@ static int open_stream(struct lws *wsi)
         return refuse_stream(wsi, REFUSAL_BAD_REQUEST);
     struct text cursor = stream_cursor(wsi, last, sizeof(last));
     if (cursor.bytes && strcmp(cursor.bytes, EVENT_ID_CLOSED) == 0)
-        return respond(wsi, stream_no_more(origin));
+        return respond(wsi, stream_no_more(origin, front_of(wsi)->hsts_line));
     struct session *session = begin_stream(wsi, origin);
     struct text token = handshake_token(wsi, buffer, sizeof(buffer));
     if (session->state != SESSION_WAITING)
@@ -567,6 +571,18 @@ static void on_log(int level, const char *line)
               LOG_STRN("message", line, strcspn(line, "\n")));
 }
 
+/* RFC 6797 §6.1. libwebsockets adds it to the responses that it makes, refusals of its own among them. */
+static void use_hsts(struct front *front, struct lws_context_creation_info *info)
+{
+    int max_age_s = front->relay->config->hsts_s;
+    if (!max_age_s)
+        return;
+    snprintf(front->hsts_value, sizeof(front->hsts_value), "max-age=%d", max_age_s);
+    snprintf(front->hsts_line, sizeof(front->hsts_line), "Strict-Transport-Security: %s\r\n", front->hsts_value);
+    front->hsts = (struct lws_protocol_vhost_options){.name = "strict-transport-security:", .value = front->hsts_value};
+    info->headers = &front->hsts;
+}
+
 static struct lws_context *context_new(struct front *front)
 {
     const struct config *config = front->relay->config;
@@ -591,6 +607,7 @@ static struct lws_context *context_new(struct front *front)
         info.ssl_cert_filepath = config->tls_cert;
         info.ssl_private_key_filepath = config->tls_key;
         info.alpn = "http/1.1"; /* frames are written as those of RFC 6455, not of RFC 8441 */
+        use_hsts(front, &info);
     }
     lws_set_log_level(LLL_ERR, on_log);
     return lws_create_context(&info);

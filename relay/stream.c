@@ -17,11 +17,12 @@
 
 enum { NUMBER_SIZE = 16 };
 
-struct stream *stream_new(const struct door *door, const char *origin)
+struct stream *stream_new(const struct door *door, const char *origin, const char *further)
 {
     size_t size = strlen(origin) + 1;
     struct stream *stream = memory_zero(sizeof(*stream) + size);
     stream->door = door;
+    stream->further = further;
     memcpy(stream->origin, origin, size);
     return stream;
 }
@@ -40,13 +41,16 @@ static void put(struct parts *parts, const char *text)
     parts->list[parts->count++] = text_of(text);
 }
 
-static void put_status(struct parts *parts, char digits[NUMBER_SIZE], int status, const char *phrase)
+/* Status and what every head has. */
+static void put_status(struct parts *parts, char digits[NUMBER_SIZE], int status, const char *phrase,
+                       const char *further)
 {
     snprintf(digits, NUMBER_SIZE, "%d ", status);
     put(parts, "HTTP/1.1 ");
     put(parts, digits);
     put(parts, phrase);
     put(parts, "\r\n" COMMON_FIELDS);
+    put(parts, further);
 }
 
 /* Fetch §3.2; what is said differs between origins, which caches have to know. */
@@ -66,13 +70,14 @@ static struct frame *finish(const struct parts *parts)
 }
 
 /* RFC 6750 §3 says what a token is asked for with. wait: it may be tried again. */
-static struct frame *refuse(enum problem why, const char *detail, int close_code, bool wait, const char *origin)
+static struct frame *refuse(enum problem why, const char *detail, int close_code, bool wait, const char *origin,
+                            const char *further)
 {
     char digits[NUMBER_SIZE], length[NUMBER_SIZE], body[PROBLEM_JSON_SIZE];
     const char *challenge = problem_challenge(why);
     struct parts parts = {0};
     snprintf(length, sizeof(length), "%zu", problem_json(why, detail, 0, close_code, body));
-    put_status(&parts, digits, problem_status(why), problem_title(why));
+    put_status(&parts, digits, problem_status(why), problem_title(why), further);
     put_origin(&parts, origin);
     if (challenge) {
         put(&parts, "WWW-Authenticate: ");
@@ -87,27 +92,27 @@ static struct frame *refuse(enum problem why, const char *detail, int close_code
     return finish(&parts);
 }
 
-struct frame *stream_refuse(enum refusal refusal)
+struct frame *stream_refuse(enum refusal refusal, const char *further)
 {
     enum problem why = refusal == REFUSAL_ORIGIN ? PROBLEM_ORIGIN : PROBLEM_BAD_REQUEST;
-    return refuse(why, refusal_reason(refusal), 0, false, "");
+    return refuse(why, refusal_reason(refusal), 0, false, "", further);
 }
 
-struct frame *stream_no_more(const char *origin)
+struct frame *stream_no_more(const char *origin, const char *further)
 {
     char digits[NUMBER_SIZE];
     struct parts parts = {0};
-    put_status(&parts, digits, 204, "No Content");
+    put_status(&parts, digits, 204, "No Content", further);
     put_origin(&parts, origin);
     put(&parts, "\r\n");
     return finish(&parts);
 }
 
-struct frame *stream_preflight(const char *origin)
+struct frame *stream_preflight(const char *origin, const char *further)
 {
     char digits[NUMBER_SIZE];
     struct parts parts = {0};
-    put_status(&parts, digits, 204, "No Content");
+    put_status(&parts, digits, 204, "No Content", further);
     put_origin(&parts, origin);
     put(&parts, "Access-Control-Allow-Methods: GET\r\n"
                 "Access-Control-Allow-Headers: authorization, last-event-id, cache-control\r\n"
@@ -124,7 +129,7 @@ struct frame *stream_begin(struct stream *stream)
     stream->begun = true;
     snprintf(retry, sizeof(retry), "%ld",
              STREAM_RETRY_MIN_MS + random() % (STREAM_RETRY_MAX_MS - STREAM_RETRY_MIN_MS + 1));
-    put_status(&parts, digits, 200, "OK");
+    put_status(&parts, digits, 200, "OK", stream->further);
     put_origin(&parts, stream->origin);
     /* A proxy like nginx would else collect events until its buffer is full. */
     put(&parts, "X-Accel-Buffering: no\r\n"
@@ -167,5 +172,5 @@ struct frame *stream_end(const struct stream *stream, int reason)
         return event_close(code, text, code == 4000 || code == 4002);
     enum problem why = problem_for((enum end_reason)reason);
     int status = problem_status(why);
-    return refuse(why, text, code, status == 429 || status == 503, stream->origin);
+    return refuse(why, text, code, status == 429 || status == 503, stream->origin, stream->further);
 }

@@ -10,7 +10,7 @@ import { connect, devToken, Mirror, readAll } from './lib/client.mjs';
 import { patience } from './lib/env.mjs';
 import { EventStream, openStream, STREAM } from './lib/event_stream.mjs';
 import { Cluster } from './lib/postgres.mjs';
-import { RawSocket } from './lib/raw.mjs';
+import { RawSocket, upgradeRequest } from './lib/raw.mjs';
 import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
 import { eventually, sleep, within } from './lib/wait.mjs';
 
@@ -278,6 +278,26 @@ describe('TLS', { concurrency: 4 }, () => {
     raws.forEach((raw) => raw.destroy());
   });
 
+  it('HERALD_HSTS: every response of HTTP says so, and none without it', async () => {
+    const paths = [['/healthz', 200], ['/readyz', 200], ['/', 200], ['/demo.js', 200], ['/nowhere', 404], ['/api/v1/notifications', 401], ['/', 405, 'POST'],
+      ['/api/v1/notifications/read-all', 405], ['/api/v1/notifications', 204, 'OPTIONS'], [STREAM, 401], [STREAM, 204, 'OPTIONS']];
+    for (const [settings, value] of [[{ HERALD_HSTS: '31536000' }, 'max-age=31536000'], [{}, undefined]]) {
+      const relay = await startRelay(db, { ...env(files), ...settings });
+      for (const [path, status, method] of paths) {
+        const answer = await relay.get(path, { method });
+        assert.equal(answer.status, status, path);
+        assert.equal(answer.headers['strict-transport-security'], value, path);
+      }
+      const stream = await openStream(relay, 'alice');
+      assert.equal(stream.response.headers['strict-transport-security'], value);
+      const raw = new RawSocket(relay);
+      await raw.write(upgradeRequest(relay, { path: '/nowhere' }));
+      const { status, head } = await raw.response();
+      assert.equal(status, 404);
+      assert.equal(/^strict-transport-security: (.*)$/im.exec(head)?.[1], value);
+    }
+  });
+
   it('towards PostgreSQL, sslmode=verify-full', async () => {
     const [own, other] = [certificate('postgres'), certificate('not-postgres')];
     const server = await Cluster.start({ ssl: 'on', ssl_cert_file: own.cert, ssl_key_file: own.key,
@@ -310,6 +330,7 @@ describe('TLS', { concurrency: 4 }, () => {
       ['a key of another certificate', () => ({ HERALD_TLS_KEY: other().key }), /HERALD_TLS_KEY: .* cannot be used: .*mismatch/],
       ['a file that is not there', () => ({ HERALD_TLS_CERT: '/nowhere.crt' }), /HERALD_TLS_CERT: \/nowhere.crt cannot be used: it cannot be read/],
       ['a key for a certificate', () => ({ HERALD_TLS_CERT: files.key }), /HERALD_TLS_CERT: .* cannot be used/],
+      ['HSTS without TLS', () => ({ HERALD_TLS_CERT: undefined, HERALD_TLS_KEY: undefined, HERALD_HSTS: '300' }), /HERALD_HSTS=300 needs HERALD_TLS_CERT/],
       ['waiting with the handshake', () => ({ HERALD_AUTH_REJECT: 'http' }), /HERALD_AUTH_REJECT=http needs a proxy that does TLS/],
     ]) {
       it(what, async () => {

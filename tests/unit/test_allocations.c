@@ -116,7 +116,7 @@ END_TEST
 static void open_stream(struct fake_socket *socket, const struct door *door)
 {
     *socket = (struct fake_socket){.writes_left = -1};
-    socket->session = session_open(&fake_relay, socket, (struct net_address){0}, stream_new(door, ""));
+    socket->session = session_open(&fake_relay, socket, (struct net_address){0}, stream_new(door, "", ""));
     login_start(socket->session, TEXT("dummy-jwt-for-alice"), (struct text){0}, "");
     answer_user("alice");
     end_turn();

@@ -6,11 +6,12 @@
 #include "stream.h"
 
 #define PAGE "https://app.example.org"
+#define FURTHER "Further: field\r\n"
 
 static void open_stream(const char *origin)
 {
     tab = (struct fake_socket){.writes_left = -1};
-    tab.session = session_open(&fake_relay, &tab, (struct net_address){0}, stream_new(&fake_door, origin));
+    tab.session = session_open(&fake_relay, &tab, (struct net_address){0}, stream_new(&fake_door, origin, FURTHER));
 }
 
 static void begin_login(void)
@@ -63,6 +64,7 @@ START_TEST(nothing_is_written_before_the_login_is_decided)
     expect_has(text, "HTTP/1.1 200 OK\r\n");
     expect_has(text, "\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\nretry: ");
     expect_has(text, "\r\nAccess-Control-Allow-Origin: " PAGE "\r\n");
+    expect_has(text, "\r\n" FURTHER);
     expect_has(text, "\n\nid: " FAKE_CURSOR "\ndata: {\"type\":\"connected\",");
 }
 END_TEST
@@ -111,6 +113,7 @@ START_TEST(who_may_not_pass_gets_a_status_and_the_end)
     ck_assert_int_eq(strncmp(text, line, strlen(line)), 0);
     expect_has(text, refusals[_i].field);
     expect_has(text, "\r\nAccess-Control-Allow-Origin: " PAGE "\r\n");
+    expect_has(text, "\r\n" FURTHER);
     expect_has(text, "\r\nContent-Type: application/problem+json\r\n");
     const char *body = strstr(text, "\r\n\r\n") + 4;
     snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", strlen(body));
