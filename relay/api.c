@@ -19,6 +19,15 @@ enum { AGAIN_MS = 1000 }; /* when it may be tried again after the database could
 
 static const char json_type[] = "application/json", problem_type[] = "application/problem+json";
 
+const char *api_state_word(int state)
+{
+    static const char *const words[API_STATES] = {[API_READING] = "reading",
+                                                  [API_DISCARDING] = "discarding",
+                                                  [API_ASKING] = "asking",
+                                                  [API_ANSWERED] = "answered"};
+    return words[state];
+}
+
 /* ---- life ---- */
 
 static struct api_request *find(struct relay *relay, uint64_t id)
@@ -49,12 +58,21 @@ void api_set_state(struct api_request *request, enum api_state state)
     api->in_state[request->state]--;
     api->in_state[state]++;
     request->state = state;
+    if (state == API_ASKING)
+        request->since_us = clock_now_us();
+}
+
+static enum api_operation operation_of(const struct api_request *request)
+{
+    return api_operation_of(request->route, request->method);
 }
 
 void api_close(struct api_request *request)
 {
     struct api *api = &request->relay->api;
     api->in_state[request->state]--;
+    if (request->state != API_ANSWERED)
+        request->relay->tally.api.requests[operation_of(request)][API_ABANDONED]++;
     if (request->user)
         user_rates_leave(request->user);
     if (request->is_refused)
@@ -84,10 +102,30 @@ void api_stop(struct relay *relay)
 
 /* ---- answers ---- */
 
-static void give(struct api_request *request, const struct api_answer *answer)
+static enum api_outcome outcome_of(int status)
+{
+    return status < 300 ? API_2XX : status < 400 ? API_3XX : status < 500 ? API_4XX : API_5XX;
+}
+
+static void count(struct relay *relay, enum api_operation operation, int status, int64_t took_us)
+{
+    struct api_tally *tally = &relay->tally.api;
+    tally->requests[operation][outcome_of(status)]++;
+    histogram_count(&tally->times[operation], &histogram_times, took_us > 0 ? (uint64_t)took_us : 0);
+}
+
+void api_count_turned_away(struct relay *relay, enum api_operation operation)
+{
+    relay->tally.api.problems[PROBLEM_CAPACITY]++;
+    count(relay, operation, problem_status(PROBLEM_CAPACITY), 0);
+}
+
+void api_give(struct api_request *request, const struct api_answer *answer)
 {
     log_debug("http_answered", LOG_STR("method", api_method_word(request->method)),
               LOG_STR("resource", api_route_word(request->route)), LOG_INT("status", answer->status));
+    count(request->relay, operation_of(request), answer->status,
+          request->since_us ? clock_now_us() - request->since_us : 0);
     api_set_state(request, API_ANSWERED);
     request->door->respond(request, answer);
 }
@@ -96,12 +134,13 @@ void api_refuse(struct api_request *request, enum problem problem, const char *d
 {
     char json[PROBLEM_JSON_SIZE];
     size_t size = problem_json(problem, detail, retry_after_ms, 0, json);
-    give(request, &(struct api_answer){.status = problem_status(problem),
-                                       .type = problem_type,
-                                       .parts = {{json, size}},
-                                       .part_count = 1,
-                                       .challenge = problem_challenge(problem),
-                                       .retry_after_s = (retry_after_ms + 999) / 1000});
+    request->relay->tally.api.problems[problem]++;
+    api_give(request, &(struct api_answer){.status = problem_status(problem),
+                                           .type = problem_type,
+                                           .parts = {{json, size}},
+                                           .part_count = 1,
+                                           .challenge = problem_challenge(problem),
+                                           .retry_after_s = (retry_after_ms + 999) / 1000});
 }
 
 void api_refuse_later(struct api_request *request, enum problem problem, const char *detail, int64_t retry_after_ms)
@@ -148,7 +187,7 @@ static void give_or_not_modified(struct api_request *request, const struct api_a
         given.type = NULL;
         given.part_count = 0;
     }
-    give(request, &given);
+    api_give(request, &given);
 }
 
 static void give_page(struct api_request *request, const struct answer *found)
@@ -176,7 +215,7 @@ static void give_row(struct api_request *request, const struct answer *found)
     if (!row.bytes)
         api_refuse(request, PROBLEM_NOT_FOUND, "there is no such notification", 0);
     else if (request->method == API_PATCH)
-        give(request, &answer);
+        api_give(request, &answer);
     else
         give_or_not_modified(request, &answer);
 }
@@ -193,12 +232,14 @@ static void give_created(struct api_request *request, const struct answer *found
         api_refuse(request, PROBLEM_GONE, NULL, 0);
         return;
     }
+    if (strcmp(outcome, "repeated") == 0)
+        request->relay->tally.api.replays++;
     snprintf(location, sizeof(location), "/api/v1/notifications/%s", answer_text(found, 0, 1).bytes);
-    give(request, &(struct api_answer){.status = 201,
-                                       .type = json_type,
-                                       .parts = {answer_text(found, 0, 2)},
-                                       .part_count = 1,
-                                       .location = location});
+    api_give(request, &(struct api_answer){.status = 201,
+                                           .type = json_type,
+                                           .parts = {answer_text(found, 0, 2)},
+                                           .part_count = 1,
+                                           .location = location});
 }
 
 static void give_marked(struct api_request *request, const struct answer *found)
@@ -206,13 +247,13 @@ static void give_marked(struct api_request *request, const struct answer *found)
     char json[96];
     snprintf(json, sizeof(json), "{\"marked\":%" PRId64 ",\"count\":%" PRId64 "}", answer_int(found, 0, 0),
              answer_int(found, 0, 1));
-    give(request, &(struct api_answer){.status = 200, .type = json_type, .parts = {text_of(json)}, .part_count = 1});
+    api_give(request, &(struct api_answer){.status = 200, .type = json_type, .parts = {text_of(json)}, .part_count = 1});
 }
 
 static void give_deleted(struct api_request *request, const struct answer *found)
 {
     if (answer_text(found, 0, 0).bytes[0] == 't')
-        give(request, &(struct api_answer){.status = 204});
+        api_give(request, &(struct api_answer){.status = 204});
     else
         api_refuse(request, PROBLEM_NOT_FOUND, "there is no such notification", 0);
 }

@@ -28,6 +28,8 @@ enum api_state {
     API_STATES
 };
 
+const char *api_state_word(int state); /* for its gauge */
+
 /* Texts are borrowed; NULL or empty: there is none. */
 struct api_answer {
     int status;
@@ -73,6 +75,7 @@ struct api_request {
     struct user_rate *user;
     bool repeated; /* after a lock or a deadlock */
 
+    int64_t since_us;     /* monotonic: when all of it was there; 0: not yet */
     enum problem problem; /* what it is told once its body has come */
     const char *detail;
     int64_t retry_after_ms;
@@ -91,7 +94,11 @@ struct api {
 
 /* A new one, READING; NULL: there are too many. */
 struct api_request *api_open(struct relay *relay, const struct api_door *door, void *guest);
+/* Counts one that was answered PROBLEM_CAPACITY because of that. */
+void api_count_turned_away(struct relay *relay, enum api_operation operation);
 void api_set_state(struct api_request *request, enum api_state state);
+/* Answers now; once a request. */
+void api_give(struct api_request *request, const struct api_answer *answer);
 /* Head and body are there. */
 void api_begin(struct api_request *request);
 /* Answers with a problem; see problem_json(). */

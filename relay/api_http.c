@@ -453,7 +453,7 @@ static void handle(struct api_guest *guest, const struct peer *peer)
     if (problem != PROBLEMS) {
         refuse(guest, problem, detail, wait_ms);
     } else if (request->method == API_OPTIONS) {
-        respond(request, &(struct api_answer){.status = 204});
+        api_give(request, &(struct api_answer){.status = 204});
     } else if (request->body_size) {
         expect_body(guest);
     } else {
@@ -462,11 +462,12 @@ static void handle(struct api_guest *guest, const struct peer *peer)
 }
 
 /* No request can be kept. */
-static int turn_away(struct lws *wsi)
+static int turn_away(struct relay *relay, struct lws *wsi, enum api_operation operation)
 {
     char json[PROBLEM_JSON_SIZE];
     struct text part = {json, problem_json(PROBLEM_CAPACITY, NULL, 1000, 0, json)};
     const struct http_field fields[] = {{"cache-control:", "no-store"}, {"retry-after:", "1"}};
+    api_count_turned_away(relay, operation);
     http_response_write(wsi, &(struct http_response){.status = 503,
                                                      .type = "application/problem+json",
                                                      .parts = &part,
@@ -481,6 +482,8 @@ int api_http_start(struct relay *relay, struct lws *wsi, struct api_guest *guest
                    const struct peer *peer)
 {
     char path[PATH_SIZE];
+    struct uuid notification = {0};
+    enum api_method method = API_OTHER_METHOD;
     forget_request(guest); /* its answer has been taken */
     guest->is_leaving = false;
     guest->thrown_away = 0;
@@ -490,11 +493,14 @@ int api_http_start(struct relay *relay, struct lws *wsi, struct api_guest *guest
         rate_start(&guest->rate, clock_now_ms(), relay->config->rate_limit);
     guest->relay = relay;
     guest->wsi = wsi;
+    read_target(wsi, &method, path);
+    enum api_route route = api_route_of(path, &notification);
     struct api_request *request = guest->request = api_open(relay, &door, guest);
     if (!request)
-        return turn_away(wsi);
-    read_target(wsi, &request->method, path);
-    request->route = api_route_of(path, &request->notification);
+        return turn_away(relay, wsi, api_operation_of(route, method));
+    request->method = method;
+    request->route = route;
+    request->notification = notification;
     request->client = client;
     guest->closing = false;
     guest->in_callback = true;

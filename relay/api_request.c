@@ -67,6 +67,35 @@ const char *api_method_word(enum api_method method)
     return words[method];
 }
 
+enum api_operation api_operation_of(enum api_route route, enum api_method method)
+{
+    if (!api_route_allows(route, method))
+        return API_OP_OTHER;
+    switch (method) {
+    case API_GET:
+    case API_HEAD:
+        return route == API_COLLECTION ? API_OP_LIST : API_OP_GET;
+    case API_POST:
+        return route == API_COLLECTION ? API_OP_CREATE : API_OP_READ_ALL;
+    case API_PATCH:
+        return API_OP_SET_READ;
+    case API_DELETE:
+        return API_OP_DELETE;
+    default:
+        return API_OP_OPTIONS;
+    }
+}
+
+const char *api_operation_word(int operation)
+{
+    static const char *const words[API_OPERATIONS] = {
+        [API_OP_LIST] = "list",         [API_OP_GET] = "get",           [API_OP_CREATE] = "create",
+        [API_OP_SET_READ] = "set_read", [API_OP_READ_ALL] = "read_all", [API_OP_DELETE] = "delete",
+        [API_OP_OPTIONS] = "options",   [API_OP_OTHER] = "other",
+    };
+    return words[operation];
+}
+
 /* ---- the head ---- */
 
 bool api_length_parse(const char *text, size_t *size)

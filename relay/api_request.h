@@ -20,6 +20,19 @@ enum {
 enum api_route { API_NOWHERE, API_COLLECTION, API_ITEM, API_READ_ALL, API_ROUTES };
 enum api_method { API_GET, API_HEAD, API_POST, API_PATCH, API_DELETE, API_OPTIONS, API_OTHER_METHOD };
 
+/* What is asked for, as it is counted. HEAD counts as GET does. */
+enum api_operation {
+    API_OP_LIST,
+    API_OP_GET,
+    API_OP_CREATE,
+    API_OP_SET_READ,
+    API_OP_READ_ALL,
+    API_OP_DELETE,
+    API_OP_OPTIONS,
+    API_OP_OTHER, /* nothing there is */
+    API_OPERATIONS
+};
+
 /* Whether the API answers for this path, be there something or not; not for those of sessions. */
 bool api_has_path(const char *path);
 /* *id is set for API_ITEM. */
@@ -28,6 +41,8 @@ bool api_route_allows(enum api_route route, enum api_method method);
 const char *api_route_methods(enum api_route route); /* the value of Allow (RFC 9110 §10.2.1) */
 const char *api_route_word(enum api_route route);    /* for the log */
 const char *api_method_word(enum api_method method);
+enum api_operation api_operation_of(enum api_route route, enum api_method method);
+const char *api_operation_word(int operation); /* for its counters */
 
 /* The length that a body says it has (RFC 9110 §8.6); false: that is no length. */
 bool api_length_parse(const char *text, size_t *size);

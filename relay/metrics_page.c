@@ -66,6 +66,12 @@ static void value_of(struct page *page, const char *label, const char *word, uin
     put(page, "%s%s{%s=\"%s\"} %" PRIu64 "\n", page->name, page->total, label, word, number);
 }
 
+static void value_of_two(struct page *page, const char *label, const char *word, const char *label2, const char *word2,
+                         uint64_t number)
+{
+    put(page, "%s%s{%s=\"%s\",%s=\"%s\"} %" PRIu64 "\n", page->name, page->total, label, word, label2, word2, number);
+}
+
 /* Seconds of microseconds, all digits: a double would lose the last ones of a large sum. */
 static void put_seconds(struct page *page, uint64_t us)
 {
@@ -144,17 +150,20 @@ static void histogram_family(struct page *page, const char *name, const char *he
 static void put_sessions(struct page *page, const struct metrics *metrics)
 {
     const struct report_levels *levels = &metrics->levels;
-    gauge(page, "pgherald_sessions", "WebSocket connections by state; those that are open get notifications.");
-    for (int i = 0; i < SESSION_STATES; i++)
-        value_of(page, "state", session_state_word(i), levels->sessions[i]);
+    gauge(page, "pgherald_sessions", "WebSockets and streams (sse) by state; those that are open get notifications.");
+    for (int i = 0; i < SESSION_TRANSPORTS; i++)
+        for (int j = 0; j < SESSION_STATES; j++)
+            value_of_two(page, "transport", session_transport_word(i), "state", session_state_word(j),
+                         levels->sessions[i][j]);
     gauge(page, "pgherald_sessions_max", "HERALD_MAX_CONNECTIONS of the workers that run.");
     value(page, levels->sessions_max);
     gauge(page, "pgherald_users", "Users with a connection, for each worker that they are connected to.");
     value(page, levels->users);
     gauge(page, "pgherald_guests", "Connections whose request is being read or answered: no session, or not yet.");
     value(page, levels->guests);
-    counter(page, "pgherald_sessions_opened", "WebSocket handshakes that were accepted.");
-    value(page, metrics->totals.sessions_opened);
+    counter(page, "pgherald_sessions_opened", "Handshakes of WebSockets, and requests for streams (sse), that were accepted.");
+    for (int i = 0; i < SESSION_TRANSPORTS; i++)
+        value_of(page, "transport", session_transport_word(i), metrics->totals.sessions_opened[i]);
 }
 
 static void put_refusals(struct page *page, const struct counters *counters)
@@ -200,6 +209,32 @@ static void put_messages(struct page *page, const struct report_totals *totals)
         value_of(page, "type", frame_type_word(i), totals->frames[i]);
     counter(page, "pgherald_sent_bytes", "Bytes of these frames.");
     value(page, totals->bytes_sent);
+}
+
+static void put_api(struct page *page, const struct metrics *metrics)
+{
+    static const char *const outcomes[API_OUTCOMES] = {[API_2XX] = "2xx", [API_3XX] = "3xx", [API_4XX] = "4xx",
+                                                       [API_5XX] = "5xx", [API_ABANDONED] = "none"};
+    const struct api_tally *tally = &metrics->totals.tally.api;
+    counter(page, "pgherald_http_requests",
+            "Requests of the HTTP API by operation and class of the status; none: the client did not wait for it.");
+    for (int i = 0; i < API_OPERATIONS; i++)
+        for (int j = 0; j < API_OUTCOMES; j++)
+            value_of_two(page, "operation", api_operation_word(i), "status", outcomes[j], tally->requests[i][j]);
+    counter(page, "pgherald_http_problems", "Requests of the HTTP API that were refused, by the code they were told.");
+    for (int i = 0; i < PROBLEMS_OF_API; i++)
+        value_of(page, "code", problem_code((enum problem)i), tally->problems[i]);
+    counter(page, "pgherald_http_replays", "Requests whose Idempotency-Key was known, and that stored nothing again.");
+    value(page, tally->replays);
+    gauge(page, "pgherald_http_requests_under_way",
+          "Requests of the HTTP API: being read, being thrown away (discarding), waiting for the database (asking), or "
+          "answered and still to be taken.");
+    for (int i = 0; i < API_STATES; i++)
+        value_of(page, "state", api_state_word(i), metrics->levels.api_requests[i]);
+    histogram_family(page, "pgherald_http_request_seconds",
+                     "Requests of the HTTP API, from having been read to the answer; 0 for those refused before.");
+    for (int i = 0; i < API_OPERATIONS; i++)
+        times_of(page, "operation", api_operation_word(i), &tally->times[i]);
 }
 
 static void put_delivery(struct page *page, const struct metrics *metrics)
@@ -283,7 +318,7 @@ static void put_processes(struct page *page, const struct metrics *metrics)
     gauge(page, "pgherald_process_start_time_seconds", "Unix time at which the process began.");
     for (size_t i = 0; i < count; i++)
         seconds_of(page, "process", all[i].name, all[i].process.started_ms * 1000);
-    gauge(page, "pgherald_process_sessions", "WebSocket connections of a process, in whatever state.");
+    gauge(page, "pgherald_process_sessions", "WebSockets and streams of a process, in whatever state.");
     for (size_t i = 0; i < count; i++)
         value_of(page, "process", all[i].name, all[i].sessions);
 }
@@ -303,6 +338,7 @@ char *metrics_page(const struct metrics *metrics, bool openmetrics, size_t *size
     put_refusals(&page, &metrics->totals.counters);
     put_logins(&page, &metrics->totals.counters);
     put_messages(&page, &metrics->totals);
+    put_api(&page, metrics);
     put_delivery(&page, metrics);
     put_feed(&page, &metrics->feed);
     put_database(&page, metrics);

@@ -31,7 +31,8 @@ enum problem {
     PROBLEM_INTERNAL,
     PROBLEM_CAPACITY,
     PROBLEM_UNAVAILABLE,
-    PROBLEM_DISCONNECTED, /* this and the next: of streams only */
+    PROBLEMS_OF_API,
+    PROBLEM_DISCONNECTED = PROBLEMS_OF_API, /* this and those behind it: of streams only */
     PROBLEM_TABS,
     PROBLEMS
 };

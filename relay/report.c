@@ -63,12 +63,13 @@ void report_process(struct report_process *out)
 
 static void take_sessions(const struct sessions *sessions, struct report *out)
 {
-    out->totals.sessions_opened = sessions->last_id;
+    memcpy(out->totals.sessions_opened, sessions->opened, sizeof(out->totals.sessions_opened));
     memcpy(out->totals.frames, sessions->sent.frames, sizeof(out->totals.frames));
     out->totals.bytes_sent = sessions->sent.bytes;
     out->totals.latency = sessions->sent.latency;
-    for (int i = 0; i < SESSION_STATES; i++)
-        out->levels.sessions[i] = (uint64_t)sessions->by_state[i];
+    for (int i = 0; i < SESSION_TRANSPORTS; i++)
+        for (int j = 0; j < SESSION_STATES; j++)
+            out->levels.sessions[i][j] = (uint64_t)sessions->by_state[i][j];
     out->levels.queued_bytes = sessions->pool.bytes;
 }
 
@@ -93,6 +94,8 @@ void report_make(const struct relay *relay, struct report *out)
     out->levels.sessions_max = (uint64_t)sessions_allowed(relay);
     out->levels.users = HASH_COUNT(relay->router.users);
     out->levels.guests = (uint64_t)relay->guests;
+    for (int i = 0; i < API_STATES; i++)
+        out->levels.api_requests[i] = (uint64_t)relay->api.in_state[i];
     report_process(&out->process);
     snprintf(out->why, sizeof(out->why), "%s", why ? why : "");
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "api.h"
 #include "counters.h"
 #include "deliveries.h"
 #include "desk.h"
@@ -19,7 +20,7 @@ enum { REPORT_WHY_SIZE = 384 };
 struct report_totals {
     struct counters counters;
     struct tally tally;
-    uint64_t sessions_opened;
+    uint64_t sessions_opened[SESSION_TRANSPORTS];
     uint64_t frames[FRAME_TYPES];
     uint64_t bytes_sent;
     struct histogram latency; /* see latency.h */
@@ -29,10 +30,11 @@ struct report_totals {
 
 /* Goes up and down. */
 struct report_levels {
-    uint64_t sessions[SESSION_STATES];
+    uint64_t sessions[SESSION_TRANSPORTS][SESSION_STATES];
     uint64_t sessions_max; /* HERALD_MAX_CONNECTIONS, or this process's share */
     uint64_t users;
     uint64_t guests;
+    uint64_t api_requests[API_STATES];
     uint64_t queued_bytes;
     uint64_t queries_waiting;
     uint64_t desks_up;

@@ -59,6 +59,12 @@ const char *session_state_word(int state)
     return words[state];
 }
 
+const char *session_transport_word(int transport)
+{
+    static const char *const words[SESSION_TRANSPORTS] = {[SESSION_WEBSOCKET] = "websocket", [SESSION_SSE] = "sse"};
+    return words[transport];
+}
+
 int end_reason_code(enum end_reason reason)
 {
     return end_table[reason].code;
@@ -100,6 +106,17 @@ static struct sessions *sessions_of(const struct session *session)
 static const struct door *door_of(const struct session *session)
 {
     return session->stream ? session->stream->door : sessions_of(session)->door;
+}
+
+static enum session_transport transport_of(const struct session *session)
+{
+    return session->stream ? SESSION_SSE : SESSION_WEBSOCKET;
+}
+
+/* How many sessions are in its state. */
+static int *state_count(const struct session *session)
+{
+    return &sessions_of(session)->by_state[transport_of(session)][session->state];
 }
 
 void sessions_start(struct sessions *sessions, const struct door *door)
@@ -157,9 +174,9 @@ void session_set_state(struct session *session, enum session_state state)
         [SESSION_JOINED] = 2 * SESSION_LOGIN_SECONDS, [SESSION_ENDING] = SESSION_CLOSE_SECONDS,
         [SESSION_CLOSED] = SESSION_CLOSE_SECONDS,
     };
-    sessions_of(session)->by_state[session->state]--;
-    sessions_of(session)->by_state[state]++;
+    --*state_count(session);
     session->state = (uint8_t)state;
+    ++*state_count(session);
     int wait_s = state == SESSION_OPEN ? session->relay->config->heartbeat_s : patience_s[state];
     set_deadline(session, now_s() + (uint64_t)wait_s);
 }
@@ -287,7 +304,8 @@ struct session *session_open(struct relay *relay, void *socket, struct net_addre
     rate_start(&session->rate, clock_now_ms(), relay->config->rate_limit);
     session_table_add(&sessions->by_id, session);
     sessions->count++;
-    sessions->by_state[session->state]++;
+    sessions->opened[transport_of(session)]++;
+    ++*state_count(session);
     session_set_state(session, SESSION_WAITING);
     if (relay->stopping)
         session_end(session, END_SHUTDOWN);
@@ -372,7 +390,7 @@ void session_gone(struct session *session)
     outbox_clear(&session->outbox, &sessions->pool);
     peers_leave(&sessions->peers, session->peer, clock_now_ms(), session->relay->config->auth_failure_limit);
     session_table_remove(&sessions->by_id, session);
-    sessions->by_state[session->state]--;
+    --*state_count(session);
     sessions->count--;
     free(session->login);
     free(session->pending);

@@ -57,6 +57,8 @@ enum session_state {
 
 enum { SESSION_STATES = SESSION_CLOSED + 1 };
 
+enum session_transport { SESSION_WEBSOCKET, SESSION_SSE, SESSION_TRANSPORTS };
+
 /* Each has its close code, reason and log word in session.c's table. */
 enum end_reason {
     END_PEER,
@@ -131,7 +133,8 @@ struct sessions {
     uint64_t instance; /* random; half of each session's public id */
     uint64_t last_id;
     int count;
-    int by_state[SESSION_STATES];
+    int by_state[SESSION_TRANSPORTS][SESSION_STATES];
+    uint64_t opened[SESSION_TRANSPORTS];
     uint8_t *scratch; /* SESSION_SCRATCH_BYTES, to join small frames into one write */
 };
 
@@ -181,7 +184,9 @@ void session_resume_reading(struct session *session);
 void session_end(struct session *session, enum end_reason reason);
 /* The peer's close frame: nothing after it counts (RFC 6455 §1.4). False: it answers the session's own. */
 bool session_peer_closes(struct session *session);
-const char *session_state_word(int state); /* for its counter */
+/* Words for the labels of counters. */
+const char *session_state_word(int state);
+const char *session_transport_word(int transport);
 int end_reason_code(enum end_reason reason);
 const char *end_reason_text(enum end_reason reason);
 const char *end_reason_word(int reason); /* for the log and its counter */

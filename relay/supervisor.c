@@ -413,11 +413,12 @@ static const char *not_ready(void *owner)
     return NULL;
 }
 
-static uint64_t sum_of(const uint64_t *values, int count)
+static uint64_t sessions_in(const struct report_levels *levels)
 {
     uint64_t sum = 0;
-    for (int i = 0; i < count; i++)
-        sum += values[i];
+    for (int i = 0; i < SESSION_TRANSPORTS; i++)
+        for (int j = 0; j < SESSION_STATES; j++)
+            sum += levels->sessions[i][j];
     return sum;
 }
 
@@ -432,7 +433,7 @@ static void add_worker(struct metrics *metrics, struct metrics_process *process,
     metrics->process_count++;
     snprintf(process->name, sizeof(process->name), "%d", slot->number);
     process->process = report->process;
-    process->sessions = sum_of(report->levels.sessions, SESSION_STATES);
+    process->sessions = sessions_in(&report->levels);
 }
 
 static char *all_metrics(void *owner, bool openmetrics, size_t *size)

@@ -7,7 +7,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, outcome } from './lib/client.mjs';
+import { openStream } from './lib/event_stream.mjs';
 import { root, scratch } from './lib/env.mjs';
+import { API, ask } from './lib/http.mjs';
 import { admin, metrics, startWithAdmin } from './lib/metrics.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { CANARY, spawnRelay, startRelay } from './lib/relay.mjs';
@@ -157,6 +159,42 @@ for (const workers of ['1', '2']) {
       for (const [count, name, labels] of expected) {
         await eventually(`${count} more ${name} ${JSON.stringify(labels)}`, async () => (await more(name, labels)) === count);
       }
+    });
+
+    it('requests of the HTTP API are counted, and streams apart from WebSockets', async () => {
+      const user = await db.person();
+      const before = await metrics(relay);
+      const headers = { 'Idempotency-Key': `k-${workers}` };
+      const json = { title: CANARY };
+      for (let i = 0; i < 2; i += 1) assert.equal((await ask(relay, 'POST', API, { user, json, headers })).status, 201);
+      assert.equal((await ask(relay, 'GET', API, { user })).status, 200);
+      assert.equal((await ask(relay, 'GET', API)).status, 401);
+      assert.equal((await ask(relay, 'GET', `${API}/nothing`, { user })).status, 404);
+      assert.equal((await ask(relay, 'OPTIONS', API)).status, 204);
+      const [stream, tab] = [await openStream(relay, user), await connect(relay, user)];
+      const expected = [
+        [2, 'pgherald_http_requests_total', { operation: 'create', status: '2xx' }],
+        [1, 'pgherald_http_replays_total'],
+        [1, 'pgherald_http_requests_total', { operation: 'list', status: '2xx' }],
+        [1, 'pgherald_http_requests_total', { operation: 'list', status: '4xx' }],
+        [1, 'pgherald_http_requests_total', { operation: 'other', status: '4xx' }],
+        [1, 'pgherald_http_requests_total', { operation: 'options', status: '2xx' }],
+        [6, 'pgherald_http_requests_total'],
+        [2, 'pgherald_http_request_seconds_count', { operation: 'create' }],
+        [1, 'pgherald_http_problems_total', { code: 'no_token' }],
+        [1, 'pgherald_http_problems_total', { code: 'not_found' }],
+        [2, 'pgherald_http_problems_total'],
+        [0, 'pgherald_http_requests_under_way'],
+        [1, 'pgherald_sessions', { transport: 'sse', state: 'open' }],
+        [1, 'pgherald_sessions', { transport: 'websocket', state: 'open' }],
+        [1, 'pgherald_sessions_opened_total', { transport: 'sse' }],
+      ];
+      for (const [count, name, labels] of expected) {
+        await eventually(`${count} more ${name} ${JSON.stringify(labels)}`, async () =>
+          (await metrics(relay)).value(name, labels) - before.value(name, labels) === count);
+      }
+      stream.destroy();
+      await tab.close();
     });
 
     it('the time from commit to socket is no shorter than it took', async () => {

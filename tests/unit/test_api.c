@@ -231,6 +231,53 @@ START_TEST(an_unknown_user_counts_as_a_failed_login)
 }
 END_TEST
 
+START_TEST(each_request_is_counted_once_by_what_became_of_it)
+{
+    const struct api_tally *tally = &fake_relay.tally.api;
+    ask("alice", API_COLLECTION, API_GET, NULL);
+    ck_assert_int_eq(fake_relay.api.in_state[API_ASKING], 1);
+    advance_ms(30);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]", NULL, "0"}}});
+    ck_assert_uint_eq(tally->requests[API_OP_LIST][API_2XX], 1);
+    ck_assert_uint_eq(tally->times[API_OP_LIST].sum, 30000);
+    api_close(ask("alice", API_COLLECTION, API_GET, NULL));
+    answer_next(NULL);
+    ck_assert_uint_eq(tally->requests[API_OP_LIST][API_ABANDONED], 1);
+    ask("alice", API_ITEM, API_DELETE, NULL);
+    answer_next(NULL);
+    ck_assert_uint_eq(tally->requests[API_OP_DELETE][API_5XX], 1);
+    ck_assert_uint_eq(tally->problems[PROBLEM_UNAVAILABLE], 1);
+    begin(request_of("alice", API_COLLECTION, API_POST, "{}")); /* no title */
+    ck_assert_uint_eq(tally->requests[API_OP_CREATE][API_4XX], 1);
+    ck_assert_uint_eq(tally->problems[PROBLEM_BAD_FIELD], 1);
+    for (int i = 0; i < 2; i++) { /* the second time with the tag of the first */
+        struct api_request *request = request_of("alice", API_ITEM, API_GET, NULL);
+        request->if_none_match = memory_copy_text(door.etag);
+        begin(request);
+        answer_next(&(struct answer){.rows = 1, .cells = {{"alice"}}});
+        answer_next(&(struct answer){.rows = 1, .cells = {{"{row}"}}});
+    }
+    ck_assert_uint_eq(tally->requests[API_OP_GET][API_2XX], 1);
+    ck_assert_uint_eq(tally->requests[API_OP_GET][API_3XX], 1);
+    api_count_turned_away(&fake_relay, API_OP_LIST);
+    ck_assert_uint_eq(tally->requests[API_OP_LIST][API_5XX], 1);
+    ck_assert_uint_eq(tally->problems[PROBLEM_CAPACITY], 1);
+}
+END_TEST
+
+START_TEST(a_repeated_key_counts_as_a_replay)
+{
+    static const char *const outcomes[] = {"created", "repeated", "mismatch", "gone"};
+    for (int i = 0; i < LENGTH(outcomes); i++) {
+        ask("alice", API_COLLECTION, API_POST, "{\"title\":\"x\"}");
+        answer_next(&(struct answer){.rows = 1, .cells = {{outcomes[i], "id", "{row}"}}});
+    }
+    ck_assert_uint_eq(fake_relay.tally.api.replays, 1);
+    ck_assert_uint_eq(fake_relay.tally.api.requests[API_OP_CREATE][API_2XX], 2);
+    ck_assert_uint_eq(fake_relay.tally.api.requests[API_OP_CREATE][API_4XX], 2);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("api");
@@ -245,5 +292,7 @@ int main(void)
     tcase_add_test(cases, a_user_has_four_requests_at_once);
     tcase_add_test(cases, a_process_has_as_many_as_it_may);
     tcase_add_test(cases, an_unknown_user_counts_as_a_failed_login);
+    tcase_add_test(cases, each_request_is_counted_once_by_what_became_of_it);
+    tcase_add_test(cases, a_repeated_key_counts_as_a_replay);
     return run_suite("api", cases);
 }

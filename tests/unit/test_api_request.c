@@ -44,6 +44,25 @@ START_TEST(a_path_is_a_resource_with_its_methods)
 }
 END_TEST
 
+static const struct {
+    enum api_route route;
+    enum api_method method;
+    const char *word;
+} operation_cases[] = {
+    {API_COLLECTION, API_GET, "list"},     {API_COLLECTION, API_HEAD, "list"},       {API_COLLECTION, API_POST, "create"},
+    {API_COLLECTION, API_PATCH, "other"},  {API_COLLECTION, API_OPTIONS, "options"}, {API_ITEM, API_GET, "get"},
+    {API_ITEM, API_HEAD, "get"},           {API_ITEM, API_PATCH, "set_read"},        {API_ITEM, API_DELETE, "delete"},
+    {API_ITEM, API_POST, "other"},         {API_READ_ALL, API_POST, "read_all"},     {API_READ_ALL, API_GET, "other"},
+    {API_NOWHERE, API_GET, "other"},       {API_NOWHERE, API_OPTIONS, "other"},      {API_ITEM, API_OTHER_METHOD, "other"},
+};
+
+START_TEST(a_request_counts_as_one_of_a_few_operations)
+{
+    enum api_operation operation = api_operation_of(operation_cases[_i].route, operation_cases[_i].method);
+    ck_assert_str_eq(api_operation_word(operation), operation_cases[_i].word);
+}
+END_TEST
+
 START_TEST(other_paths_are_not_the_api)
 {
     static const char *const paths[] = {"/", "", "/api", "/apis/", "/API/v1", "/healthz", "api/v1", BASE "/ws", BASE "/stream"};
@@ -271,6 +290,7 @@ int main(void)
 {
     TCase *cases = tcase_create("api_request");
     tcase_add_loop_test(cases, a_path_is_a_resource_with_its_methods, 0, LENGTH(route_cases));
+    tcase_add_loop_test(cases, a_request_counts_as_one_of_a_few_operations, 0, LENGTH(operation_cases));
     tcase_add_test(cases, other_paths_are_not_the_api);
     tcase_add_test(cases, a_length_is_decimal_digits);
     tcase_add_test(cases, a_type_is_json_in_utf8);

@@ -387,10 +387,10 @@ static void hear(struct heard *heard, int fd)
         heard->bytes += (size_t)size;
         if (heard->bytes < sizeof(heard->report))
             continue;
-        ck_assert_uint_gt(heard->report.totals.sessions_opened, heard->last);
+        ck_assert_uint_gt(heard->report.totals.sessions_opened[SESSION_WEBSOCKET], heard->last);
         ck_assert_uint_eq(heard->report.process.started_ms, 42);
         ck_assert_str_eq(heard->report.why, "because");
-        heard->last = heard->report.totals.sessions_opened;
+        heard->last = heard->report.totals.sessions_opened[SESSION_WEBSOCKET];
         heard->bytes = 0;
         heard->count++;
     }
@@ -412,16 +412,16 @@ START_TEST(reports_to_one_who_does_not_read_stay_whole)
     uv_loop_init(&loop);
     struct bus_reader *reader = bus_reader_new(&loop, ends[1], &relay, note_end, &the_owner);
     for (int i = 1; i <= UNHEARD + MORE; i++) {
-        report.totals.sessions_opened = (uint64_t)i;
+        report.totals.sessions_opened[SESSION_WEBSOCKET] = (uint64_t)i;
         bus_reader_report(reader, &report);
         if (i == UNHEARD)
             ck_assert_int_eq(read(ends[0], &(char){0}, 1), 1);
         if (i >= UNHEARD)
             hear(&heard, ends[0]);
     }
-    ck_assert_int_gt(heard.count, MORE / 2);
+    ck_assert_int_gt(heard.count, MORE / 4);
     ck_assert_int_lt(heard.count, UNHEARD); /* most were not waited for */
-    ck_assert_uint_ge(heard.last, UNHEARD + MORE - 1);
+    ck_assert_uint_ge(heard.last, UNHEARD + MORE - 3); /* one takes some writes */
     bus_reader_close(reader);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);

@@ -187,7 +187,7 @@ END_TEST
 
 START_TEST(sessions_are_counted_by_their_state)
 {
-    const int *by_state = fake_relay.sessions.by_state;
+    const int *by_state = fake_relay.sessions.by_state[SESSION_WEBSOCKET];
     for (int state = SESSION_WAITING; state <= SESSION_OPEN; state++) {
         resolver_forget(&fake_relay.resolver);
         login_up_to((enum session_state)state);

@@ -121,7 +121,7 @@ START_TEST(openmetrics_names_families_without_their_suffix_and_ends_with_eof)
     make(1, true);
     expect_line("# TYPE pgherald_build info");
     expect_line("# TYPE pgherald_sessions_opened counter");
-    expect_line("pgherald_sessions_opened_total 1");
+    expect_line("pgherald_sessions_opened_total{transport=\"websocket\"} 1");
     expect_line("pgherald_build_info{version=\"" PGHERALD_VERSION "\"} 1");
     ck_assert_str_eq(page + strlen(page) - strlen("\n# EOF\n"), "\n# EOF\n");
 }
@@ -141,7 +141,7 @@ END_TEST
 START_TEST(numbers_are_not_rounded)
 {
     make(UINT64_MAX, false);
-    expect_line("pgherald_sessions_opened_total 18446744073709551615");
+    expect_line("pgherald_sessions_opened_total{transport=\"sse\"} 18446744073709551615");
     expect_line("pgherald_process_cpu_seconds_total{process=\"0\"} 18446744073709.551615");
     expect_line("pgherald_process_cpu_seconds_total{process=\"supervisor\"} 1.500000");
     expect_line("pgherald_process_start_time_seconds{process=\"supervisor\"} 1790000000.123000");
@@ -158,6 +158,19 @@ START_TEST(each_close_has_its_code_and_each_refusal_its_status)
     expect_line("pgherald_handshakes_refused_total{status=\"429\",reason=\"auth_failures\"} 3");
     expect_line("pgherald_messages_received_total{type=\"mark_read\"} 3");
     expect_line("pgherald_messages_received_total{type=\"invalid\"} 3");
+}
+END_TEST
+
+START_TEST(requests_and_transports_have_their_labels)
+{
+    make(3, false);
+    expect_line("pgherald_sessions{transport=\"sse\",state=\"open\"} 3");
+    expect_line("pgherald_http_requests_total{operation=\"set_read\",status=\"4xx\"} 3");
+    expect_line("pgherald_http_requests_total{operation=\"other\",status=\"none\"} 3");
+    expect_line("pgherald_http_problems_total{code=\"key_reused\"} 3");
+    expect_line("pgherald_http_requests_under_way{state=\"asking\"} 3");
+    expect_line("pgherald_http_request_seconds_count{operation=\"list\"} 45");
+    ck_assert_ptr_null(strstr(page, "pgherald_http_problems_total{code=\"too_many_tabs\"")); /* of streams only */
 }
 END_TEST
 
@@ -231,6 +244,7 @@ int main(void)
     tcase_add_test(tcase, the_older_format_names_them_with_it);
     tcase_add_test(tcase, numbers_are_not_rounded);
     tcase_add_test(tcase, each_close_has_its_code_and_each_refusal_its_status);
+    tcase_add_test(tcase, requests_and_transports_have_their_labels);
     tcase_add_test(tcase, buckets_add_up);
     tcase_add_loop_test(tcase, the_feed_is_in_one_state, 0, 3);
     tcase_add_test(tcase, sums_are_of_every_number);

@@ -51,6 +51,22 @@ static void log_in(const char *origin)
     expect_state(SESSION_OPEN);
 }
 
+START_TEST(streams_are_counted_apart_from_websockets)
+{
+    const struct sessions *sessions = &fake_relay.sessions;
+    log_in("");
+    ck_assert_int_eq(sessions->by_state[SESSION_SSE][SESSION_OPEN], 1);
+    ck_assert_int_eq(sessions->by_state[SESSION_WEBSOCKET][SESSION_OPEN], 0);
+    session_end(tab.session, END_SHUTDOWN);
+    ck_assert_int_eq(sessions->by_state[SESSION_SSE][SESSION_ENDING], 1);
+    socket_close(&tab);
+    for (int i = 0; i < SESSION_STATES; i++)
+        ck_assert_int_eq(sessions->by_state[SESSION_SSE][i], 0);
+    ck_assert_uint_eq(sessions->opened[SESSION_SSE], 1);
+    ck_assert_uint_eq(sessions->opened[SESSION_WEBSOCKET], 0);
+}
+END_TEST
+
 START_TEST(nothing_is_written_before_the_login_is_decided)
 {
     open_stream(PAGE);
@@ -295,5 +311,6 @@ int main(void)
     tcase_add_test(tcase, a_stream_and_a_websocket_share_a_frame_and_get_their_own_form);
     tcase_add_test(tcase, a_stream_that_is_behind_is_caught_up);
     tcase_add_test(tcase, draining_says_when_to_come_back);
+    tcase_add_test(tcase, streams_are_counted_apart_from_websockets);
     return run_suite("streams", tcase);
 }
