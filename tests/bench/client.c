@@ -95,18 +95,51 @@ static size_t take_frames(struct client *client, const char *bytes, size_t size)
     return size - used;
 }
 
+/* The data of one event, which pgherald writes as one line; "" without: a comment, a time to wait. */
+static const char *event_data(const char *event, size_t size, size_t *data_size)
+{
+    static const char field[] = "data: ";
+    const char *end = event + size, *at = event;
+    while (at < end && strncmp(at, field, sizeof(field) - 1) != 0) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        at = line_end ? line_end + 1 : end;
+    }
+    at = at < end ? at + sizeof(field) - 1 : end;
+    *data_size = (size_t)(end - at);
+    return at;
+}
+
+/* As take_frames(). */
+static size_t take_events(struct client *client, const char *bytes, size_t size)
+{
+    size_t used = 0, data_size;
+    const char *end;
+    while (client->state == CLIENT_OPEN && (end = memmem(bytes + used, size - used, "\n\n", 2))) {
+        const char *data = event_data(bytes + used, (size_t)(end - bytes) - used, &data_size);
+        used = (size_t)(end + 2 - bytes);
+        if (data_size)
+            client->hooks->text(client, data, data_size);
+    }
+    return size - used;
+}
+
+static size_t take_messages(struct client *client, const char *bytes, size_t size)
+{
+    return client->is_stream ? take_events(client, bytes, size) : take_frames(client, bytes, size);
+}
+
 static size_t take_response(struct client *client, const char *bytes, size_t size)
 {
     const char *head_end = memmem(bytes, size, "\r\n\r\n", 4);
     if (!head_end)
         return size;
-    if (strncmp(bytes, "HTTP/1.1 101", 12) != 0) {
+    if (strncmp(bytes, client->is_stream ? "HTTP/1.1 200" : "HTTP/1.1 101", 12) != 0) {
         end(client);
         return 0;
     }
     client->state = CLIENT_OPEN;
     size_t head = (size_t)(head_end + 4 - bytes);
-    return take_frames(client, bytes + head, size - head);
+    return take_messages(client, bytes + head, size - head);
 }
 
 static void keep_rest(struct client *client, const char *bytes, size_t size)
@@ -137,7 +170,7 @@ static void read_some(struct client *client)
     client->rest = NULL;
     client->rest_size = 0;
     size += (size_t)got;
-    size_t left = client->state == CLIENT_OPEN ? take_frames(client, buffer, size) : take_response(client, buffer, size);
+    size_t left = client->state == CLIENT_OPEN ? take_messages(client, buffer, size) : take_response(client, buffer, size);
     if (client->state != CLIENT_CLOSED)
         keep_rest(client, buffer + size - left, left);
 }

@@ -1,5 +1,6 @@
-/* A minimal WebSocket client (RFC 6455) on the event loop: thousands in one process, each with no memory of its own
- * but for a message of which only the beginning has come. It answers PINGs and believes whatever the server says. */
+/* A minimal client on the event loop, of WebSocket (RFC 6455) or of Server-Sent Events (WHATWG HTML §9.2): thousands in
+ * one process, each with no memory of its own but for a message of which only the beginning has come. It answers PINGs
+ * and believes whatever the server says. */
 #ifndef BENCH_CLIENT_H
 #define BENCH_CLIENT_H
 
@@ -30,6 +31,7 @@ struct client {
     unsigned user;
     char *rest; /* a message's beginning, or NULL */
     size_t rest_size;
+    bool is_stream; /* Server-Sent Events: it cannot send */
     bool connected; /* `connected` has come */
     uint64_t since_us; /* connecting since, or waiting for an answer since */
     unsigned asked;    /* requests sent */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fail.h"
 
@@ -15,13 +16,15 @@ struct load *load_of(const struct client *client)
 static size_t write_request(struct client *client, char *out, size_t room)
 {
     struct load *load = load_of(client);
-    size_t used = (size_t)snprintf(out, room, "GET /api/v1/notifications/ws?user=bench%u", client->user);
+    static const char upgrade[] = "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                                  "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n";
+    size_t used = (size_t)snprintf(out, room, "GET /api/v1/notifications/%s?user=bench%u",
+                                   client->is_stream ? "stream" : "ws", client->user);
     if (load->on_query)
         used += load->on_query(client, out + used, room - used);
     int size = snprintf(out + used, room - used,
-                        "&token=%s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                        load->tokens[client->slot % load->user_count]);
+                        "&token=%s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n",
+                        load->tokens[client->slot % load->user_count], client->is_stream ? "" : upgrade);
     used += (size_t)size;
     if (used >= room)
         fail("client", "the request is too long");
@@ -75,8 +78,10 @@ struct load *load_new(const struct options *options, unsigned count, unsigned fi
                           .hooks = {.context = load, .request = write_request, .text = take_text, .ended = take_end}};
     if (!load->clients || !load->tokens)
         fail("load", "no memory");
+    bool is_stream = strcmp(options->transport, "sse") == 0;
     for (unsigned i = 0; i < count; i++)
-        load->clients[i] = (struct client){.hooks = &load->hooks, .slot = i, .user = user_first + i % user_count};
+        load->clients[i] = (struct client){
+            .hooks = &load->hooks, .slot = i, .user = user_first + i % user_count, .is_stream = is_stream};
     make_tokens(load, user_count, user_first);
     return load;
 }

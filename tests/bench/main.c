@@ -1,4 +1,4 @@
-/* The benchmark's load generator: WebSocket clients on epoll and an application that writes with libpq, against any
+/* The benchmark's load generator: clients on epoll and an application that writes with libpq, against any
  * server that speaks the protocol's beginning (docs/PROTOCOL.md). tests/bench/run starts everything it needs. */
 #include <stdio.h>
 #include <string.h>

@@ -15,6 +15,7 @@ static const struct {
 } known[] = {
     {"server", TEXT, offsetof(struct options, server)},
     {"label", TEXT, offsetof(struct options, label)},
+    {"transport", TEXT, offsetof(struct options, transport)},
     {"name", TEXT, offsetof(struct options, name)},
     {"raw", TEXT, offsetof(struct options, raw)},
     {"database", TEXT, offsetof(struct options, database)},
@@ -80,7 +81,7 @@ bool options_read(struct options *options, int argc, char **argv, const char **m
     struct option names[KNOWN + 1] = {0};
     for (int i = 0; i < KNOWN; i++)
         names[i] = (struct option){.name = known[i].name, .has_arg = required_argument, .val = i};
-    *options = (struct options){.server = "", .alg = "HS256", .pids = {-1}, .postgres = {-1, -1},
+    *options = (struct options){.server = "", .transport = "websocket", .alg = "HS256", .pids = {-1}, .postgres = {-1, -1},
                                 .connections = 1000, .users = 1000, .at_once = 100, .window = 1, .rows = 1,
                                 .count = 100, .seconds = 10, .bytes = 120};
     for (int which; (which = getopt_long(argc, argv, "", names, NULL)) != -1;) {

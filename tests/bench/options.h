@@ -9,6 +9,7 @@ enum { OPTIONS_SERVERS_MAX = 16 };
 struct options {
     const char *server;   /* its name, only printed */
     const char *label;    /* what varies in a series of runs, only printed */
+    const char *transport; /* of the clients: websocket or, for idle and deliver, sse */
     const char *name;     /* the figure's name, when it is not the mode's */
     int round;            /* only printed */
     const char *raw;      /* file for the figures as JSON lines, or NULL */

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { drawCharts } from './report/charts.mjs'
 import { capacityTable, growthTables } from './report/growth.mjs'
 import { readFigures } from './report/figures.mjs'
-import { countsTable, mustsTable, serversTable, writersTable } from './report/musts.mjs'
+import { countsTable, mustsTable, serversTable, streamsTable, writersTable } from './report/musts.mjs'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 const args = process.argv.slice(2)
@@ -26,6 +26,7 @@ const blocks = {
   musts: mustsTable(figures),
   servers: serversTable(figures),
   counts: countsTable(figures),
+  streams: streamsTable(figures),
   writers: writersTable(figures),
   growth: growthTables(figures),
   capacity: capacityTable(figures),

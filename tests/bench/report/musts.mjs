@@ -116,6 +116,25 @@ export function serversTable(figures) {
   return markdown(['figure', '', ...servers], rows)
 }
 
+// Nothing until it has been measured.
+export function streamsTable(figures) {
+  const median = makeMedian(figures)
+  const rows = [
+    ['streams-idle', 'bytes_each', 'memory an idle connection, B'],
+    ['streams-idle', 'connect_cpu_us', 'CPU of a client that connects, µs'],
+    ['streams-latency', 'latency_p50_ms', 'insert call → event, 500/s to 10,000 users, p50, ms'],
+    ['streams-latency', 'latency_p99_ms', 'the same, p99, ms'],
+    ['streams-latency', 'cpu_us', 'CPU a delivery, µs'],
+    ['streams-each', 'last_p50_ms', 'one transaction for each of 10,000 users, last event, ms'],
+    ['streams-each', 'cpu_us', 'CPU a delivery, µs'],
+  ].map(([figure, key, name]) => [name, ...['websocket', 'sse'].map((label) => median(figure, 'pgherald', key, label))])
+  if (rows.every(([, socket]) => socket === undefined)) return 'Not yet measured on a quiet machine: `tests/bench/run streams`.'
+  return markdown(
+    ['figure', 'WebSocket', 'Server-Sent Events', 'ratio'],
+    rows.map(([name, socket, stream]) => [name, show(socket), show(stream), socket && stream ? `${(stream / socket).toFixed(2)} ×` : '–']),
+  )
+}
+
 export function writersTable(figures) {
   const median = makeMedian(figures)
   const variants = ['none', 'no-relay', 'adaptive', 'notify', 'poll']
