@@ -15,8 +15,6 @@
 #include "memory.h"
 #include "relay.h"
 
-enum { AGAIN_MS = 1000 }; /* when it may be tried again after the database could not */
-
 static const char json_type[] = "application/json", problem_type[] = "application/problem+json";
 
 const char *api_state_word(int state)
@@ -73,6 +71,7 @@ void api_close(struct api_request *request)
     api->in_state[request->state]--;
     if (request->state != API_ANSWERED)
         request->relay->tally.api.requests[operation_of(request)][API_ABANDONED]++;
+    lists_forget(request);
     if (request->user)
         user_rates_leave(request->user);
     if (request->is_refused)
@@ -92,6 +91,7 @@ bool api_idle(const struct relay *relay)
 
 void api_tick(struct relay *relay)
 {
+    lists_tick(relay);
     user_rates_sweep(&relay->api.rates, clock_now_ms(), relay->config->user_rate_limit);
 }
 
@@ -260,8 +260,6 @@ static void give_deleted(struct api_request *request, const struct answer *found
 
 /* ---- statements ---- */
 
-static void answered(struct relay *relay, uint64_t id, void *context, const struct answer *found);
-
 static const struct {
     enum desk_statement statement;
     bool once; /* not asked again when the connection breaks: it might be carried out twice */
@@ -277,44 +275,26 @@ static const struct {
     [API_READ_ALL] = {[API_POST] = {DESK_API_READ_ALL, true, give_marked}},
 };
 
-static const char *null_if_empty(const char *text)
-{
-    return *text ? text : NULL;
-}
-
-static void fill_list(const struct api_request *request, struct desk_query *query, char limit[12], char id[UUID_TEXT_SIZE])
-{
-    const struct api_query *asked = &request->query;
-    snprintf(limit, 12, "%d", asked->limit);
-    uuid_format(&asked->before_id, id);
-    query->values[1] = asked->has_unread ? (asked->unread ? "t" : "f") : NULL;
-    query->values[2] = null_if_empty(asked->category);
-    query->values[3] = null_if_empty(asked->severity);
-    query->values[4] = limit;
-    query->values[5] = asked->has_before ? asked->before_time : NULL;
-    query->values[6] = asked->has_before ? id : NULL;
-}
-
 static void submit(struct api_request *request)
 {
-    char limit[12], id[UUID_TEXT_SIZE];
+    char id[UUID_TEXT_SIZE];
     struct desk_query query = {.statement = statements[request->route][request->method].statement,
                                .values = {request->user_id},
                                .session = request->id,
-                               .done = answered,
+                               .done = api_answered,
                                .once = statements[request->route][request->method].once};
     switch (query.statement) {
     case DESK_API_LIST:
-        fill_list(request, &query, limit, id);
-        break;
+        lists_want(request);
+        return;
     case DESK_API_CREATE:
         query.values[1] = request->create.user[0] ? request->create.user : request->user_id;
         query.values[2] = request->body;
-        query.values[3] = null_if_empty(request->key);
+        query.values[3] = desk_value(request->key);
         query.once = !request->key[0];
         break;
     case DESK_API_READ_ALL:
-        query.values[1] = null_if_empty(request->until);
+        query.values[1] = desk_value(request->until);
         break;
     default:
         uuid_format(&request->notification, id);
@@ -334,9 +314,9 @@ static bool is_state(const char *error, const char *state)
 static void stopped_by_lock(struct api_request *request)
 {
     if (request->key[0]) {
-        api_refuse(request, PROBLEM_KEY_IN_USE, NULL, AGAIN_MS);
+        api_refuse(request, PROBLEM_KEY_IN_USE, NULL, API_AGAIN_MS);
     } else if (request->repeated) {
-        api_refuse(request, PROBLEM_UNAVAILABLE, "the rows are locked by another transaction", AGAIN_MS);
+        api_refuse(request, PROBLEM_UNAVAILABLE, "the rows are locked by another transaction", API_AGAIN_MS);
     } else {
         request->repeated = true;
         submit(request);
@@ -351,19 +331,19 @@ static void failed(struct api_request *request, const char *error)
     else if (is_state(error, "55P03") || is_state(error, "40P01"))
         stopped_by_lock(request);
     else if (is_state(error, "57014"))
-        api_refuse(request, PROBLEM_UNAVAILABLE, "the database took too long", AGAIN_MS);
+        api_refuse(request, PROBLEM_UNAVAILABLE, "the database took too long", API_AGAIN_MS);
     else
         api_refuse(request, PROBLEM_INTERNAL, NULL, 0);
 }
 
-static void answered(struct relay *relay, uint64_t id, void *context, const struct answer *found)
+void api_answered(struct relay *relay, uint64_t id, void *context, const struct answer *found)
 {
     (void)context;
     struct api_request *request = find(relay, id);
     if (!request)
         return;
     if (!found)
-        api_refuse(request, PROBLEM_UNAVAILABLE, NULL, AGAIN_MS);
+        api_refuse(request, PROBLEM_UNAVAILABLE, NULL, API_AGAIN_MS);
     else if (answer_error(found))
         failed(request, answer_error(found));
     else if (answer_rows(found) != 1)
@@ -383,7 +363,7 @@ static bool may_ask(struct api_request *request, struct text user_id)
     int64_t wait_ms;
     request->user = user_rates_enter(&relay->api.rates, user_id, clock_now_ms(), limit);
     if (request->user->under_way > API_REQUESTS_A_USER) {
-        api_refuse(request, PROBLEM_BUSY, NULL, AGAIN_MS);
+        api_refuse(request, PROBLEM_BUSY, NULL, API_AGAIN_MS);
         return false;
     }
     if (!rate_take(with_tabs ? &with_tabs->rate : &request->user->rate, clock_now_ms(), limit, &wait_ms)) {
@@ -417,7 +397,7 @@ static void resolved(struct relay *relay, uint64_t id, void *context, enum resol
     if (!request)
         return;
     if (result == RESOLVER_UNAVAILABLE) {
-        api_refuse(request, PROBLEM_UNAVAILABLE, NULL, AGAIN_MS);
+        api_refuse(request, PROBLEM_UNAVAILABLE, NULL, API_AGAIN_MS);
     } else if (result == RESOLVER_NOBODY) {
         login_failed(relay, request->client, LOGIN_UNKNOWN_USER);
         api_refuse(request, PROBLEM_NO_USER, NULL, 0);

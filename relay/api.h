@@ -12,11 +12,13 @@
 #include "net_address.h"
 #include "user_rates.h"
 
+struct answer;
 struct relay;
 
 enum {
     API_REQUESTS_MAX = 512,  /* in a process; beyond, 503. libwebsockets has room for twice as many heads */
     API_REQUESTS_A_USER = 4, /* as many as pages of a session; beyond, 429 */
+    API_AGAIN_MS = 1000,     /* when it may be tried again after the database could not */
     API_PARTS = 5,
 };
 
@@ -73,6 +75,8 @@ struct api_request {
     char until[COMMAND_TIME_SIZE];
     char *user_id; /* owned; NULL until it is known */
     struct user_rate *user;
+    bool waits_for_list;
+    struct api_request *list_prev, *list_next; /* utlist */
     bool repeated; /* after a lock or a deadlock */
 
     int64_t since_us;     /* monotonic: when all of it was there; 0: not yet */
@@ -97,6 +101,8 @@ struct api_request *api_open(struct relay *relay, const struct api_door *door, v
 /* Counts one that was answered PROBLEM_CAPACITY because of that. */
 void api_count_turned_away(struct relay *relay, enum api_operation operation);
 void api_set_state(struct api_request *request, enum api_state state);
+/* The answer of its statement, or NULL; a request that is gone is not found. Nobody looks at context. */
+void api_answered(struct relay *relay, uint64_t id, void *context, const struct answer *found);
 /* Answers now; once a request. */
 void api_give(struct api_request *request, const struct api_answer *answer);
 /* Head and body are there. */

@@ -79,10 +79,18 @@ static const struct {
 };
 
 /* Short waits for locks: rather give the row back to the application than hold it up. */
-static const char session_setup[] =
-    "set search_path = pg_catalog; set lock_timeout = '500ms'; set statement_timeout = '10s'; "
-    "set idle_session_timeout = 0; set jit = off; set default_transaction_read_only = off; "
-    "select herald.relay_epoch()";
+#define SESSION_SETUP(timeout)                                                                                         \
+    "set search_path = pg_catalog; set lock_timeout = '500ms'; set statement_timeout = '" timeout "'; "                \
+    "set idle_session_timeout = 0; set jit = off; set default_transaction_read_only = off; "                           \
+    "select herald.relay_epoch()"
+
+static const struct {
+    const char *name; /* of its connection */
+    const char *setup;
+} kind_table[DESK_KINDS] = {
+    [DESK_MAIN] = {"pgherald desk", SESSION_SETUP("10s")},
+    [DESK_LISTS] = {"pgherald lists", SESSION_SETUP("5s")}, /* so long another user may have to wait */
+};
 
 /* One query, or one step of the set-up. */
 struct entry {
@@ -96,7 +104,9 @@ struct entry {
 
 struct desk {
     struct relay *relay;
+    enum desk_kind kind;
     struct pg_link link;
+    bool started; /* the link */
     uv_timer_t sweep;
     struct entry *queue; /* oldest first: sent ones, then the others */
     struct entry *unsent;
@@ -284,9 +294,17 @@ static bool same_history(struct desk *desk)
     return false;
 }
 
+static void start(struct desk *desk)
+{
+    desk->started = true;
+    link_start(&desk->link);
+}
+
 void desk_flush(struct desk *desk)
 {
     fail_excess(desk);
+    if (!desk->started && desk->queue)
+        start(desk);
     if (!desk->ready || !same_history(desk) || !desk->unsent)
         return;
     if (desk->queue == desk->unsent)
@@ -309,18 +327,25 @@ static void on_up(void *owner)
 {
     struct desk *desk = owner;
     PGconn *conn = desk->link.conn;
-    if (!PQsendQuery(conn, session_setup))
+    if (!PQsendQuery(conn, kind_table[desk->kind].setup))
         link_restart(&desk->link, PQerrorMessage(conn));
     else
         link_flush(&desk->link);
 }
 
+static bool is_asked(const struct desk *desk, int statement)
+{
+    if (statement == DESK_SAMPLES && !desk->relay->config->dev_psql)
+        return false;
+    return statement == DESK_PROBE || (statement == DESK_API_LIST) == (desk->kind == DESK_LISTS);
+}
+
 static void prepare_all(struct desk *desk)
 {
     PGconn *conn = desk->link.conn;
-    bool good = PQenterPipelineMode(conn), has_demo = desk->relay->config->dev_psql != NULL;
+    bool good = PQenterPipelineMode(conn);
     for (int i = 0; good && i < DESK_STATEMENTS; i++)
-        if (i != DESK_SAMPLES || has_demo)
+        if (is_asked(desk, i))
             good = PQsendPrepare(conn, statement_table[i].name, statement_table[i].sql, 0, NULL);
     if (!good || !PQpipelineSync(conn)) {
         link_restart(&desk->link, PQerrorMessage(conn));
@@ -335,7 +360,7 @@ static void setup_done(struct desk *desk)
     desk->why[0] = '\0';
     desk->trouble_at_ms = 0;
     desk->unsent = desk->queue;
-    log_info("desk_ready", LOG_INT("queued", desk->length));
+    log_info("desk_ready", LOG_STR("link", desk->link.name), LOG_INT("queued", desk->length));
 }
 
 /* False: the link was restarted. */
@@ -438,25 +463,28 @@ static void on_sweep(uv_timer_t *timer)
         entry_finish(desk, desk->queue, NULL);
 }
 
-struct desk *desk_new(struct relay *relay)
+struct desk *desk_new(struct relay *relay, enum desk_kind kind)
 {
     struct desk *desk = memory_zero(sizeof(*desk));
     desk->relay = relay;
+    desk->kind = kind;
     desk->link = (struct pg_link){.loop = relay->loop,
-                                  .name = "pgherald desk",
+                                  .name = kind_table[kind].name,
                                   .database_url = relay->config->database_url,
                                   .to = {on_up, on_readable, on_down, desk}};
     snprintf(desk->why, sizeof(desk->why), "connecting");
     uv_timer_init(relay->loop, &desk->sweep);
     desk->sweep.data = desk;
     uv_timer_start(&desk->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-    link_start(&desk->link);
+    if (kind == DESK_MAIN)
+        start(desk);
     return desk;
 }
 
 void desk_close(struct desk *desk)
 {
-    link_close(&desk->link, NULL);
+    if (desk->started)
+        link_close(&desk->link, NULL);
     uv_close((uv_handle_t *)&desk->sweep, NULL);
     PQclear(desk->result);
     desk->result = NULL;

@@ -1,7 +1,8 @@
 /* The desk is a process's connection for reads and write-backs: prepared
  * statements in libpq's pipeline mode, answered in order. A query that the
  * connection lost is sent again when it is back (all are idempotent, but those
- * marked `once`); after DESK_PATIENCE_MS it is given back unanswered. */
+ * marked `once`); after DESK_PATIENCE_MS it is given back unanswered. Lists have
+ * a desk of their own, so that nothing waits behind the rows they count. */
 #ifndef PGHERALD_DESK_H
 #define PGHERALD_DESK_H
 
@@ -43,6 +44,12 @@ enum desk_statement {
     DESK_STATEMENTS
 };
 
+enum desk_kind {
+    DESK_MAIN,  /* connects at once, and is asked everything but lists */
+    DESK_LISTS, /* connects when the first DESK_API_LIST is asked */
+    DESK_KINDS
+};
+
 /* answer is NULL when the database was not reached in time. context is the caller's own. */
 typedef void desk_done(struct relay *relay, uint64_t session, void *context, const struct answer *answer);
 
@@ -55,7 +62,13 @@ struct desk_query {
     bool once;
 };
 
-struct desk *desk_new(struct relay *relay);
+/* The value that stands for a text, which is null if it is empty. */
+static inline const char *desk_value(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+struct desk *desk_new(struct relay *relay, enum desk_kind kind);
 void desk_close(struct desk *desk); /* unanswered queries are dropped; the loop must run once more */
 void desk_free(struct desk *desk);  /* after that */
 void desk_submit(struct desk *desk, const struct desk_query *query); /* copies the values */

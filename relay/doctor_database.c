@@ -301,7 +301,7 @@ static void check_connections(struct doctor *doctor)
         0, NULL);
     if (!row)
         return;
-    int left = atoi(PQgetvalue(row, 0, 0)), wanted = 2 + doctor->config->workers;
+    int left = atoi(PQgetvalue(row, 0, 0)), wanted = 2 + 2 * doctor->config->workers;
     const char *relays = PQgetvalue(row, 0, 1);
     if (left < wanted)
         findings_warn(&doctor->findings, "too_many_connections",

@@ -281,9 +281,11 @@ static void put_feed(struct page *page, const struct feed_report *feed)
 
 static void put_database(struct page *page, const struct metrics *metrics)
 {
-    gauge(page, "pgherald_database_connections", "Connections to PostgreSQL that work: one feed, a desk for each worker.");
+    gauge(page, "pgherald_database_connections", 
+          "Connections to PostgreSQL that work: one feed, a desk for each worker, and one for lists once they are asked for.");
     value_of(page, "link", "feed", metrics->feed.live);
     value_of(page, "link", "desk", metrics->levels.desks_up);
+    value_of(page, "link", "lists", metrics->levels.list_desks_up);
     gauge(page, "pgherald_queries_waiting", "Queries of the desks that are not answered yet.");
     value(page, metrics->levels.queries_waiting);
     counter(page, "pgherald_queries_failed", "Queries that PostgreSQL answered with an error.");

@@ -11,6 +11,7 @@
 #include "drain.h"
 #include "inbox.h"
 #include "jwt_keys.h"
+#include "lists.h"
 #include "marks.h"
 #include "resolver.h"
 #include "resume.h"
@@ -25,6 +26,7 @@ struct relay {
     struct jwt_keys *keys; /* NULL with HERALD_AUTH=dev */
     uv_loop_t *loop;
     struct desk *desk; /* the connection for reads and write-backs */
+    struct desk *list_desk;
     struct sessions sessions;
     struct router router;
     struct resolver resolver;
@@ -34,6 +36,7 @@ struct relay {
     struct resumes resumes;
     struct drain drain;
     struct api api;
+    struct lists lists;
     struct counters counters;
     struct tally tally;
     int guests;  /* connections that show requests and are no session */

@@ -61,6 +61,15 @@ void report_process(struct report_process *out)
 
 /* ---- the relay ---- */
 
+/* Whatever is added is nothing but such numbers, which a test holds the report's structs to. */
+static void add(void *sum, const void *one, size_t size)
+{
+    uint64_t *to = sum;
+    const uint64_t *from = one;
+    for (size_t i = 0; i < size / sizeof(*to); i++)
+        to[i] += from[i];
+}
+
 static void take_sessions(const struct sessions *sessions, struct report *out)
 {
     memcpy(out->totals.sessions_opened, sessions->opened, sizeof(out->totals.sessions_opened));
@@ -73,14 +82,15 @@ static void take_sessions(const struct sessions *sessions, struct report *out)
     out->levels.queued_bytes = sessions->pool.bytes;
 }
 
-static void take_desk(const struct desk *desk, struct report *out)
+/* Adds what a desk has done; *up is whether it is connected. */
+static void take_desk(const struct desk *desk, struct report *out, uint64_t *up)
 {
     struct desk_report report;
     desk_report(desk, &report);
-    memcpy(out->totals.queries_failed, report.failed, sizeof(out->totals.queries_failed));
-    memcpy(out->totals.queries, report.answered, sizeof(out->totals.queries));
-    out->levels.queries_waiting = report.waiting;
-    out->levels.desks_up = report.up;
+    add(out->totals.queries_failed, report.failed, sizeof(out->totals.queries_failed));
+    add(out->totals.queries, report.answered, sizeof(out->totals.queries));
+    out->levels.queries_waiting += report.waiting;
+    *up = report.up;
 }
 
 void report_make(const struct relay *relay, struct report *out)
@@ -90,7 +100,8 @@ void report_make(const struct relay *relay, struct report *out)
     out->totals.counters = relay->counters;
     out->totals.tally = relay->tally;
     take_sessions(&relay->sessions, out);
-    take_desk(relay->desk, out);
+    take_desk(relay->desk, out, &out->levels.desks_up);
+    take_desk(relay->list_desk, out, &out->levels.list_desks_up);
     out->levels.sessions_max = (uint64_t)sessions_allowed(relay);
     out->levels.users = HASH_COUNT(relay->router.users);
     out->levels.guests = (uint64_t)relay->guests;
@@ -101,15 +112,6 @@ void report_make(const struct relay *relay, struct report *out)
 }
 
 /* ---- sums ---- */
-
-/* Both structs are nothing but such numbers, which a test holds them to. */
-static void add(void *sum, const void *one, size_t size)
-{
-    uint64_t *to = sum;
-    const uint64_t *from = one;
-    for (size_t i = 0; i < size / sizeof(*to); i++)
-        to[i] += from[i];
-}
 
 void report_add_totals(struct report_totals *sum, const struct report_totals *one)
 {

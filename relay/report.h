@@ -38,6 +38,7 @@ struct report_levels {
     uint64_t queued_bytes;
     uint64_t queries_waiting;
     uint64_t desks_up;
+    uint64_t list_desks_up;
 };
 
 struct report_process {

@@ -16,6 +16,7 @@ enum { USER_RATES_MAX = 16384 };
 struct user_rate {
     struct rate rate;
     int under_way; /* while there are, the entry stays */
+    uint64_t list; /* the number of its last list, see lists.h; 0: none */
     uint32_t id_size;
     UT_hash_handle hh;
     char id[];

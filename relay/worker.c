@@ -84,6 +84,7 @@ static void on_turn_end(uv_prepare_t *prepare)
     inbox_flush(&worker->relay);
     resume_flush(&worker->relay);
     desk_flush(worker->relay.desk);
+    desk_flush(worker->relay.list_desk);
     if (!uv_is_active((uv_handle_t *)&worker->behind))
         write_out(worker); /* for what the desk could not send */
 }
@@ -243,7 +244,8 @@ static bool open_rooms(struct worker *worker)
     relay->sharing = worker->place.bus_fd >= 0 ? worker->config->workers : 1;
     relay->counts.timer = &worker->counts_timer;
     sessions_start(&relay->sessions, &front_door);
-    relay->desk = desk_new(relay);
+    relay->desk = desk_new(relay, DESK_MAIN);
+    relay->list_desk = desk_new(relay, DESK_LISTS);
     worker->front = front_new(relay, worker->place.listen_fd);
     if (worker->place.bus_fd >= 0)
         worker->bus = bus_reader_new(&worker->loop, worker->place.bus_fd, relay, on_bus_end, worker);
@@ -288,6 +290,7 @@ static void close_rooms(struct worker *worker)
     front_close(worker->front);
     admin_close(worker->admin);
     desk_close(worker->relay.desk);
+    desk_close(worker->relay.list_desk);
     if (worker->feed)
         feed_close(worker->feed);
     if (worker->bus)
@@ -295,6 +298,7 @@ static void close_rooms(struct worker *worker)
     close_handles(worker);
     uv_run(&worker->loop, UV_RUN_DEFAULT); /* until every handle is closed */
     desk_free(worker->relay.desk);
+    desk_free(worker->relay.list_desk);
     if (worker->feed)
         feed_free(worker->feed);
     if (worker->bus)

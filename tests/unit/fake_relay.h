@@ -164,7 +164,7 @@ static inline void fake_relay_start(void)
     fake_desk = (struct desk){.count = 0};
     uv_loop_init(&fake_loop);
     uv_timer_init(&fake_loop, &fake_timer);
-    fake_relay = (struct relay){.config = &fake_config, .loop = &fake_loop, .desk = &fake_desk, .sharing = 1};
+    fake_relay = (struct relay){.config = &fake_config, .loop = &fake_loop, .desk = &fake_desk, .list_desk = &fake_desk, .sharing = 1};
     fake_relay.counts.timer = &fake_timer;
     strcpy(fake_relay.router.cursor, FAKE_CURSOR);
     fake_relay.router.now = (struct cursor){0xdeadbeef, 731};

@@ -197,13 +197,13 @@ END_TEST
 START_TEST(a_user_has_four_requests_at_once)
 {
     for (int i = 0; i < API_REQUESTS_A_USER + 1; i++)
-        begin(request_of("alice", API_COLLECTION, API_GET, NULL));
+        begin(request_of("alice", API_ITEM, API_GET, NULL));
     answer_next(&(struct answer){.rows = 1, .cells = {{"alice"}}});
     ck_assert_int_eq(door.answers, 1);
     ck_assert_int_eq(door.status, 429);
     ck_assert_int_eq(fake_desk.count, API_REQUESTS_A_USER);
     while (fake_desk.count)
-        answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]", NULL, "0"}}});
+        answer_next(&(struct answer){.rows = 1, .cells = {{"{row}"}}});
     ask("alice", API_COLLECTION, API_GET, NULL);
     answer_next(&(struct answer){.rows = 1, .cells = {{"0", "[]", NULL, "0"}}});
     expect(200, "[]");
@@ -228,6 +228,108 @@ START_TEST(an_unknown_user_counts_as_a_failed_login)
     answer_next(&(struct answer){.rows = 1, .cells = {{NULL}}});
     expect(403, "\"unknown_user\"");
     ck_assert_uint_eq(fake_relay.counters.logins[LOGIN_UNKNOWN_USER], 1);
+}
+END_TEST
+
+/* ---- lists ---- */
+
+static struct desk list_desk;
+
+/* Asks for lists, whose limit is the place of each; "ab" is one of user a and one of user b. Returns the last. */
+static struct api_request *want_lists(const char *users)
+{
+    struct api_request *request = NULL;
+    list_desk.count = 0;
+    fake_relay.list_desk = &list_desk;
+    for (int i = 0; users[i]; i++) {
+        const char user[] = {users[i], '\0'};
+        request = request_of(user, API_COLLECTION, API_GET, NULL);
+        request->query.limit = i + 1;
+        begin(request);
+        answer_next(&(struct answer){.rows = 1, .cells = {{user}}});
+    }
+    return request;
+}
+
+static void answer_list(int expected, const struct answer *answer)
+{
+    struct desk_query query = list_desk.queries[0];
+    ck_assert_int_eq(list_desk.count, 1);
+    ck_assert_int_eq(query.statement, DESK_API_LIST);
+    ck_assert_int_eq(atoi(query.values[4]), expected);
+    list_desk.count = 0;
+    query.done(&fake_relay, query.session, query.context, answer);
+    for (int i = 0; i < DESK_PARAMS_MAX; i++)
+        free((void *)(uintptr_t)query.values[i]);
+}
+
+static const struct answer a_list = {.rows = 1, .cells = {{"0", "[]", NULL, "0"}}};
+
+START_TEST(lists_are_asked_one_at_a_time_and_users_take_turns)
+{
+    static const int order[] = {1, 4, 5, 2, 6, 3};
+    want_lists("aaabcb");
+    for (int i = 0; i < LENGTH(order); i++)
+        answer_list(order[i], &a_list);
+    ck_assert_int_eq(list_desk.count, 0);
+    ck_assert_int_eq(door.answers, LENGTH(order));
+    want_lists("a");
+    answer_list(1, &a_list);
+}
+END_TEST
+
+START_TEST(nothing_else_waits_for_a_list)
+{
+    want_lists("a");
+    ask("a", API_ITEM, API_PATCH, "{\"is_read\":true}");
+    answer_next(&(struct answer){.rows = 1, .cells = {{"{row}"}}});
+    ck_assert_int_eq(door.status, 200);
+    answer_list(1, &a_list);
+}
+END_TEST
+
+START_TEST(a_list_whose_client_is_gone_is_not_asked_and_one_under_way_holds_nobody_up)
+{
+    struct api_request *running = want_lists("a"), *waiting;
+    begin(waiting = request_of("b", API_COLLECTION, API_GET, NULL));
+    answer_next(&(struct answer){.rows = 1, .cells = {{"b"}}});
+    struct api_request *last = request_of("c", API_COLLECTION, API_GET, NULL);
+    last->query.limit = 3;
+    begin(last);
+    answer_next(&(struct answer){.rows = 1, .cells = {{"c"}}});
+    api_close(waiting);
+    api_close(running);
+    answer_list(1, &a_list);
+    ck_assert_int_eq(door.answers, 0);
+    answer_list(3, &a_list);
+    ck_assert_int_eq(door.answers, 1);
+    ck_assert_int_eq(list_desk.count, 0);
+}
+END_TEST
+
+START_TEST(a_list_that_must_be_asked_again_waits_for_its_turn)
+{
+    want_lists("ab");
+    answer_list(1, &(struct answer){.error = "55P03"});
+    answer_list(2, &a_list);
+    answer_list(1, &(struct answer){.error = "57014"});
+    ck_assert_int_eq(door.status, 503);
+    ck_assert_int_eq(list_desk.count, 0);
+}
+END_TEST
+
+START_TEST(a_list_waits_as_long_as_a_query_waits_for_the_database)
+{
+    want_lists("aab");
+    advance_ms(DESK_PATIENCE_MS - 1);
+    api_tick(&fake_relay);
+    ck_assert_int_eq(door.answers, 0);
+    advance_ms(1);
+    api_tick(&fake_relay);
+    ck_assert_int_eq(door.answers, 2);
+    ck_assert_int_eq(door.status, 503);
+    answer_list(1, &a_list);
+    ck_assert_int_eq(list_desk.count, 0);
 }
 END_TEST
 
@@ -292,6 +394,11 @@ int main(void)
     tcase_add_test(cases, a_user_has_four_requests_at_once);
     tcase_add_test(cases, a_process_has_as_many_as_it_may);
     tcase_add_test(cases, an_unknown_user_counts_as_a_failed_login);
+    tcase_add_test(cases, lists_are_asked_one_at_a_time_and_users_take_turns);
+    tcase_add_test(cases, nothing_else_waits_for_a_list);
+    tcase_add_test(cases, a_list_whose_client_is_gone_is_not_asked_and_one_under_way_holds_nobody_up);
+    tcase_add_test(cases, a_list_that_must_be_asked_again_waits_for_its_turn);
+    tcase_add_test(cases, a_list_waits_as_long_as_a_query_waits_for_the_database);
     tcase_add_test(cases, each_request_is_counted_once_by_what_became_of_it);
     tcase_add_test(cases, a_repeated_key_counts_as_a_replay);
     return run_suite("api", cases);
