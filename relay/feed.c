@@ -57,13 +57,17 @@ static const char setup_sql[] =
     "set statement_timeout = 0; set idle_session_timeout = 0; set tcp_keepalives_idle = 5; "
     "set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'; listen herald";
 #define NOW_US "(extract(epoch from statement_timestamp()) * 1000000)::bigint::text"
-static const char feed_sql[] = "select kind, user_id, id, version, body, snapshot, xmin, insert_lsn, flush_lsn, "
-                               "case kind when 'h' then " NOW_US " end, unread "
-                               "from herald.feed($1::pg_snapshot, $2)";
+#define FEED_SQL(function) \
+    "select kind, user_id, id, version, body, snapshot, xmin, insert_lsn, flush_lsn, " \
+    "case kind when 'h' then " NOW_US " end, unread, " \
+    "case kind when 'h' then pg_snapshot_xmin(pg_current_snapshot()) = pg_snapshot_xmax(pg_current_snapshot()) end " \
+    "from herald." function "($1::pg_snapshot, $2)"
+static const char prepare_sql[] = "prepare feed (text, int) as " FEED_SQL("feed")
+                                  "; prepare feed_settled (text, int) as " FEED_SQL("feed_settled");
 static const char begin_sql[] = "select 'h', null, null, null, null, pg_current_snapshot()::text, "
                                 "pg_snapshot_xmin(pg_current_snapshot())::text, "
                                 "(pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text, "
-                                "(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text, " NOW_US ", null";
+                                "(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text, " NOW_US ", null, null";
 
 struct feed {
     uv_loop_t *loop;
@@ -83,6 +87,7 @@ struct feed {
     uint64_t heard_ms; /* last bytes of the running statement */
 
     struct feed_place place;
+    bool settled; /* place.newest is known to have no transaction in progress */
     char cursor[CURSOR_TEXT_SIZE]; /* of place.newest */
     uint32_t epoch;
     bool header_seen; /* of the running look */
@@ -145,7 +150,7 @@ static void look(struct feed *feed)
     snprintf(count_rows, sizeof(count_rows), "%d", feed->count_rows);
     feed->times.asked_us = clock_now_us();
     feed->times.database_us = 0; /* until its header comes */
-    int accepted = PQsendQueryPrepared(feed->link.conn, "feed", 2, values, NULL, NULL, 0) &&
+    int accepted = PQsendQueryPrepared(feed->link.conn, feed->settled ? "feed_settled" : "feed", 2, values, NULL, NULL, 0) &&
                    PQsetSingleRowMode(feed->link.conn);
     asked(feed, STEP_LOOK, accepted);
 }
@@ -253,6 +258,7 @@ static bool take_row(struct feed *feed, const PGresult *result)
 static void window_done(struct feed *feed)
 {
     feed_place_advance(&feed->place, &feed->header);
+    feed->settled = feed->header.settled;
     feed->times.previous_us = feed->times.database_us;
     feed->looked_us = feed->times.asked_us;
     cursor_format((struct cursor){feed->epoch, feed->header.xmin}, feed->cursor);
@@ -285,6 +291,7 @@ static bool schema_allowed(struct feed *feed, int version)
 static void take_epoch(struct feed *feed, const char *epoch)
 {
     enum feed_move move = feed_place_enter(&feed->place, epoch);
+    feed->settled = false; /* it may be another snapshot now */
     feed->epoch = cursor_epoch(epoch);
     if (feed->place.newest.snapshot)
         cursor_format((struct cursor){feed->epoch, feed->place.newest.xmin}, feed->cursor);
@@ -481,7 +488,7 @@ static void go_on(struct feed *feed)
         ask(feed, STEP_EPOCH, "select herald.relay_epoch(), herald.relay_schema_version()");
         return;
     case STEP_EPOCH:
-        asked(feed, STEP_PREPARE, PQsendPrepare(feed->link.conn, "feed", feed_sql, 0, NULL));
+        ask(feed, STEP_PREPARE, prepare_sql);
         return;
     case STEP_PREPARE:
         if (feed->config->feed == FEED_POLL)

@@ -18,6 +18,7 @@ static bool read_number(struct text column, uint64_t *out)
 static bool read_header(const struct text columns[FEED_COLUMNS], struct feed_header *header)
 {
     header->snapshot = columns[FEED_SNAPSHOT];
+    header->settled = columns[FEED_SETTLED].size == 1 && columns[FEED_SETTLED].bytes[0] == 't';
     return header->snapshot.size && read_number(columns[FEED_XMIN], &header->xmin) &&
            read_number(columns[FEED_INSERT_LSN], &header->insert_lsn) &&
            read_number(columns[FEED_FLUSH_LSN], &header->flush_lsn) &&

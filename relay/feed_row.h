@@ -7,7 +7,7 @@
 
 #include "change.h"
 
-/* The columns of herald.feed(), in its order, with the time before the last. */
+/* The columns of herald.feed(), in its order but for the time and the last. */
 enum feed_column {
     FEED_KIND,
     FEED_USER,
@@ -20,6 +20,7 @@ enum feed_column {
     FEED_FLUSH_LSN,
     FEED_NOW,
     FEED_UNREAD,
+    FEED_SETTLED,
     FEED_COLUMNS
 };
 
@@ -30,6 +31,7 @@ struct feed_header {
     uint64_t insert_lsn; /* bytes of WAL */
     uint64_t flush_lsn;
     uint64_t now_us; /* Unix time of the database when the look began */
+    bool settled;    /* the snapshot has no transaction in progress */
 };
 
 enum feed_row { FEED_ROW_HEADER, FEED_ROW_CHANGE, FEED_ROW_BAD };

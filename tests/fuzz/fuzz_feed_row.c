@@ -43,12 +43,22 @@ static void assert_notification(const struct text columns[FEED_COLUMNS], const s
     assert_number(columns[FEED_VERSION], (uint64_t)change->version);
 }
 
+static void assert_total(struct text column, const struct change *change)
+{
+    assert(change->counted == (column.bytes != NULL));
+    assert(change->unread <= CHANGE_UNREAD_MAX);
+    if (change->counted)
+        assert_number(column, change->unread);
+}
+
 static void assert_change(const struct text columns[FEED_COLUMNS], const struct change *change)
 {
     assert(columns[FEED_KIND].size == 1 && columns[FEED_KIND].bytes[0] == (char)change->kind);
     assert(change->user.bytes == columns[FEED_USER].bytes && change->user.size == columns[FEED_USER].size);
-    if (change->kind == CHANGE_NEW || change->kind == CHANGE_UPDATED || change->kind == CHANGE_DELETED)
+    if (change->kind == CHANGE_NEW || change->kind == CHANGE_UPDATED || change->kind == CHANGE_DELETED) {
         assert_notification(columns, change);
+        assert_total(columns[FEED_UNREAD], change);
+    }
     assert(change->kind != CHANGE_DISCONNECT || change->user.size);
     assert(change->kind != CHANGE_MESSAGE || change->body.size);
 

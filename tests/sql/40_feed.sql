@@ -224,6 +224,22 @@ select results_eq(format('select t.totals(%L, 2)', :'since'), array['n bob 2', '
                   'as many rows as wanted are counted, the header among them');
 select results_eq(format('select t.totals(%L, 0)', :'since'), array['n bob -', 'n bob -', 'm bob -'], 'or none');
 
+-- Where nothing was in progress. The header apart, whose WAL positions move on.
+truncate herald.notifications;
+truncate herald.tombstones;
+:now
+select is(pg_snapshot_xmin(:'since'), pg_snapshot_xmax(:'since'), 'a snapshot without transactions in progress');
+select t.put('a', 'one');
+select t.put('a', 'two');
+select t.run('a', $$ update herald.notifications set read_at = now() where title = 'two' $$);
+select t.run('a', $$ insert into herald.notifications (user_id, title, expires_at) values ('alice', 'three', now() - interval '1 s') $$);
+select t.run('a', $$ insert into herald.notifications (id, user_id, title) values ('00000000-0000-4000-8000-000000000040', 'bob', 'four') $$);
+select t.run('a', $$ delete from herald.notifications where title = 'four' $$);
+select t.get('a', $$ select herald.broadcast_to_user('bob', '{"type":"one"}')::text $$);
+select results_eq(format('select * from herald.feed_settled(%L, 3) where kind <> ''h''', :'since'),
+                  format('select * from herald.feed(%L, 3) where kind <> ''h''', :'since'), 'the same rows, in the same order, counted alike');
+select is((select count(*)::int from herald.feed_settled(:'since', 3)), 6, 'all of them, and the header');
+
 select is_empty($$ select from herald.feed(null) where kind <> 'h' $$, 'since null: no rows');
 select throws_ok($$ select * from herald.feed('x') $$, '22P02', null, 'since that is no snapshot');
 select throws_ok($$ select * from herald.feed('5:1:') $$, '22P02', null, 'since that contradicts itself');

@@ -38,6 +38,15 @@ select is_empty($$ select from t.plan('execute feed(null, 64)') p where p.node i
 set enable_bitmapscan = off;
 reset role;
 
+-- The same without the branches for what was in progress.
+set role herald_relay;
+prepare settled as select * from herald.feed_settled($1, $2);
+select bag_eq($$ select p.node || coalesce(' ' || p.index_name, '') from t.plan('execute settled(null, 64)') p where p.node <> 'Result' $$,
+              $$ values ('Append'), ('Index Scan tombstones_xid'), ('Index Scan notifications_xid'), ('Subquery Scan'),
+                        ('Index Scan messages_xid'), ('WindowAgg'), ('Aggregate'), ('Limit'), ('Index Only Scan notifications_unread') $$,
+              'when nothing was in progress: half of it');
+reset role;
+
 select pg_current_snapshot() as since \gset
 insert into herald.notifications (user_id, title) values ('alice', 'one');
 begin;

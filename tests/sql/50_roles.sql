@@ -15,7 +15,8 @@ create function t.may_touch(who name) returns setof text language sql as $$
     and has_table_privilege(who, c.oid, p)
 $$;
 select set_eq($$ select t.may_execute('relay_login') $$, array[
-  'herald.feed(pg_snapshot)', 'herald.feed(pg_snapshot,integer)', 'herald.notification_json(herald.notifications)', 'herald.resolve_user(jsonb)',
+  'herald.feed(pg_snapshot)', 'herald.feed(pg_snapshot,integer)', 'herald.feed_settled(pg_snapshot,integer)',
+  'herald.notification_json(herald.notifications)', 'herald.resolve_user(jsonb)',
   'herald.relay_schema_version()', 'herald.relay_epoch()', 'herald.relay_unread_counts(text[])',
   'herald.relay_page(text,boolean,integer,timestamp with time zone,uuid)',
   'herald.relay_pages(text[],boolean[],integer[],timestamp with time zone[],uuid[])', 'herald.relay_mark_read(text[],uuid[])',
@@ -68,7 +69,7 @@ select t.refused(c) from unnest(array[
   'select * from herald.state', 'update herald.state set tombstones_pruned_xid = ''9''', 'select * from herald.epoch',
   'select * from herald.migrations', 'insert into herald.migrations values (9, ''x'')',
   'select * from herald.watch_errors', 'insert into herald.watch_errors values (''t'', ''w'', ''m'')',
-  'select * from herald.feed(pg_current_snapshot())', 'select * from herald.feed(pg_current_snapshot(), 64)', 'select herald.relay_epoch()', 'select herald.relay_tidy()',
+  'select * from herald.feed(pg_current_snapshot())', 'select * from herald.feed(pg_current_snapshot(), 64)', 'select * from herald.feed_settled(pg_current_snapshot(), 64)', 'select herald.relay_epoch()', 'select herald.relay_tidy()',
   'select herald.resolve_user(''{"sub":"alice"}'')', 'select herald.relay_unread_counts(''{alice}'')',
   'select herald.relay_mark_read(''{alice}'', ''{00000000-0000-4000-8000-000000000001}'')',
   'select herald.relay_mark_all_read(''alice'', null, null)',
@@ -103,7 +104,7 @@ select t.refused(c) from unnest(array[
   'select herald.mark_read(''alice'', ''00000000-0000-4000-8000-000000000001''::uuid)',
   'create table herald.x ()', 'create or replace function herald.resolve_user(jsonb) returns text language sql as ''select null''']) c;
 select lives_ok(c, 'the relay may ' || c) from unnest(array[
-  'select * from herald.feed(pg_current_snapshot())', 'select * from herald.feed(pg_current_snapshot(), 64)', 'select herald.relay_schema_version()', 'select herald.relay_epoch()',
+  'select * from herald.feed(pg_current_snapshot())', 'select * from herald.feed(pg_current_snapshot(), 64)', 'select * from herald.feed_settled(pg_current_snapshot(), 64)', 'select herald.relay_schema_version()', 'select herald.relay_epoch()',
   'select herald.resolve_user(''{"sub":"alice"}'')', 'select * from herald.relay_unread_counts(''{alice}'')',
   'select * from herald.relay_page(''alice'', true, 10, null, null)',
   'select * from herald.relay_pages(''{alice}'', ''{t}'', ''{10}'', ''{infinity}'', ''{ffffffff-ffff-ffff-ffff-ffffffffffff}'')',
@@ -119,7 +120,7 @@ select lives_ok(c, 'the relay may ' || c) from unnest(array[
 set role stranger;
 select t.refused(c) from unnest(array['select * from herald.notifications',
   'insert into herald.notifications (user_id, title) values (''bob'', ''x'')',
-  'select * from herald.feed(pg_current_snapshot())', 'select * from herald.feed(pg_current_snapshot(), 64)', 'select herald.notify_user(''alice'', ''x'')']) c;
+  'select * from herald.feed(pg_current_snapshot())', 'select * from herald.feed(pg_current_snapshot(), 64)', 'select * from herald.feed_settled(pg_current_snapshot(), 64)', 'select herald.notify_user(''alice'', ''x'')']) c;
 
 -- A security definer function must not be led astray by the caller's own objects.
 set role app_login;

@@ -25,7 +25,7 @@ static void stop(void)
 static void advance(const char *snapshot, uint64_t xmin, uint64_t insert_lsn, uint64_t flush_lsn)
 {
     char *copy = strdup(snapshot); /* the row is gone after the call */
-    feed_place_advance(&place, &(struct feed_header){text_of(copy), xmin, insert_lsn, flush_lsn, 0});
+    feed_place_advance(&place, &(struct feed_header){text_of(copy), xmin, insert_lsn, flush_lsn, 0, false});
     memset(copy, '#', strlen(copy));
     free(copy);
 }
@@ -62,7 +62,7 @@ END_TEST
 
 START_TEST(a_snapshot_is_kept_to_its_size_and_not_beyond)
 {
-    feed_place_advance(&place, &(struct feed_header){{"10:12:10,11 and more", 11}, 10, 1, 0, 0});
+    feed_place_advance(&place, &(struct feed_header){{"10:12:10,11 and more", 11}, 10, 1, 0, 0, false});
     expect(&place.newest, "10:12:10,11", 10);
 }
 END_TEST
@@ -163,7 +163,7 @@ END_TEST
 START_TEST(a_database_before_the_newest_point_is_an_older_copy)
 {
     static const uint64_t lsns[] = {99, 100, 101};
-    struct feed_header header = {{"5:5:", 4}, 5, lsns[_i], 0, 0};
+    struct feed_header header = {{"5:5:", 4}, 5, lsns[_i], 0, 0, false};
     ck_assert(!feed_place_is_ahead(&place, &header));
     feed_place_enter(&place, EPOCH);
     advance("10:10:", 10, 100, 100);

@@ -65,6 +65,20 @@ START_TEST(a_header_says_where_the_feed_stands)
 END_TEST
 
 static const struct {
+    const char *column;
+    bool settled;
+} settled[] = {{"t", true}, {"f", false}, {NULL, false}, {"true", false}, {"", false}};
+
+START_TEST(a_header_says_whether_nothing_was_in_progress)
+{
+    const struct row row = {
+        "", {"h", NULL, NULL, NULL, NULL, SNAPSHOT, "731", "1", "2", NOW, [FEED_SETTLED] = settled[_i].column}};
+    ck_assert_int_eq(read_row(&row), FEED_ROW_HEADER);
+    ck_assert_int_eq(header.settled, settled[_i].settled);
+}
+END_TEST
+
+static const struct {
     struct row row;
     enum change_kind kind;
     bool has_id;
@@ -188,6 +202,7 @@ int main(void)
 {
     TCase *tcase = tcase_create("feed rows");
     tcase_add_loop_test(tcase, a_header_says_where_the_feed_stands, 0, LENGTH(headers));
+    tcase_add_loop_test(tcase, a_header_says_whether_nothing_was_in_progress, 0, LENGTH(settled));
     tcase_add_loop_test(tcase, each_kind_of_change_is_read_with_its_columns, 0, LENGTH(changes));
     tcase_add_loop_test(tcase, a_total_that_was_counted_along_is_read, 0, LENGTH(counted_rows));
     tcase_add_test(tcase, texts_are_borrowed_from_the_row);
