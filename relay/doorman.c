@@ -4,18 +4,17 @@
 #include "doorman.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api_request.h"
 #include "clock.h"
 #include "forwarded.h"
 #include "log.h"
 #include "login.h"
 #include "memory.h"
+#include "refusal_response.h"
 #include "request_head.h"
 
 enum {
@@ -119,25 +118,10 @@ static void pass_on(struct visitor *visitor)
 
 /* ---- refusals ---- */
 
-struct body {
-    const char *type;
-    const char *text;
-};
-
-/* One complete response, the last on this socket; fields are further lines of its head. False: it is broken, or full
- * before anything was sent. */
-static bool send_response(int fd, enum refusal refusal, const char *fields, struct body body)
+/* The last on this socket. False: it is broken, or full before anything was sent. */
+static bool send_last(int fd, const char *response, size_t size)
 {
-    char text[1024];
-    int size = snprintf(text, sizeof(text),
-                        "HTTP/1.1 %d %s\r\n"
-                        "Content-Type: %s\r\n"
-                        "Content-Length: %zu\r\n"
-                        "Cache-Control: no-store\r\n"
-                        "X-Content-Type-Options: nosniff\r\n"
-                        "%sConnection: close\r\n\r\n%s",
-                        refusal_status(refusal), refusal_phrase(refusal), body.type, strlen(body.text), fields, body.text);
-    return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && shutdown(fd, SHUT_WR) == 0;
+    return send(fd, response, size, MSG_NOSIGNAL) == (ssize_t)size && shutdown(fd, SHUT_WR) == 0;
 }
 
 static void note_refusal(struct relay *relay, enum refusal refusal, const char *reason)
@@ -148,10 +132,9 @@ static void note_refusal(struct relay *relay, enum refusal refusal, const char *
 
 static bool answer(struct relay *relay, int fd, enum refusal refusal, const char *reason)
 {
-    char text[128];
-    snprintf(text, sizeof(text), "%s\n", reason);
+    char response[REFUSAL_RESPONSE_SIZE];
     note_refusal(relay, refusal, reason);
-    return send_response(fd, refusal, refusal_fields(refusal), (struct body){"text/plain; charset=utf-8", text});
+    return send_last(fd, response, refusal_response(response, refusal, reason, ""));
 }
 
 /* Bytes of the request that nobody has read would make close() reset the connection, and the answer
@@ -277,21 +260,12 @@ static void check_upgrade(struct visitor *visitor, const struct request_head *he
         check_token(visitor, (struct text){head->token, head->token_size});
 }
 
-/* libwebsockets would not say what is wrong. The API's documents say how it says it. */
+/* Exactly as it is written (RFC 9110 §9.1): libwebsockets takes "get", too. */
 static void refuse_method(struct visitor *visitor, const struct request_head *head)
 {
-    char path[API_PATH_SIZE], fields[64], json[PROBLEM_JSON_SIZE];
-    struct uuid unused;
-    snprintf(path, sizeof(path), "%.*s", (int)head->path.size, head->path.bytes);
-    enum api_route route = api_has_path(path) ? api_route_of(path, &unused) : API_NOWHERE;
-    if (route == API_NOWHERE) {
-        refuse(visitor, REFUSAL_METHOD);
-        return;
-    }
+    char response[REFUSAL_RESPONSE_SIZE];
     note_refusal(visitor->doorman->relay, REFUSAL_METHOD, refusal_reason(REFUSAL_METHOD));
-    problem_json(PROBLEM_METHOD, NULL, 0, 0, json);
-    snprintf(fields, sizeof(fields), "Allow: %s\r\n", api_route_methods(route));
-    leave(visitor, send_response(visitor->fd, REFUSAL_METHOD, fields, (struct body){"application/problem+json", json}));
+    leave(visitor, send_last(visitor->fd, response, refusal_response_method(response, head->path, "")));
 }
 
 static void check_head(struct visitor *visitor, const struct request_head *head)

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "login.h"
 #include "memory.h"
+#include "odd_request.h"
 #include "origin.h"
 #include "proxy_intake.h"
 #include "socket_taken.h"
@@ -36,6 +37,7 @@ enum {
     ACCEPT_BATCH = 64,
     COMPLAIN_EVERY_MS = 10000,
     HANDSHAKE_SECONDS = 10,
+    LEAVE_SECONDS = 2, /* for the peer to read the last answer */
     HEADER_BYTES = 16384,
     RX_BYTES = 128,       /* per connection; longer messages come in pieces, a control frame's 125 bytes do not */
     WRITE_BYTES = 65536,  /* one write */
@@ -62,6 +64,7 @@ struct guest {
     struct net_address address; /* of its socket's peer */
     struct peer *peer;          /* it is counted there; NULL for a proxy */
     struct api_guest api;
+    struct odd_request *odd; /* its last request; NULL: it has made none such */
 };
 
 static struct front *front_of(struct lws *wsi)
@@ -161,6 +164,7 @@ static void guest_free(struct front *front, struct guest *guest)
     if (!guest)
         return;
     api_http_end(&guest->api);
+    odd_request_free(guest->odd);
     peers_leave(&relay->sessions.peers, guest->peer, clock_now_ms(), relay->config->auth_failure_limit);
     relay->guests--;
     free(guest);
@@ -289,14 +293,19 @@ static enum refusal refuse_handshake(struct lws *wsi)
     return REFUSALS;
 }
 
+static void note_refusal(struct lws *wsi, enum refusal refusal)
+{
+    front_of(wsi)->relay->counters.handshakes_refused[refusal]++;
+    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)),
+             LOG_STR("reason", refusal_reason(refusal)));
+}
+
 static int check_handshake(struct lws *wsi)
 {
     enum refusal refusal = refuse_handshake(wsi);
     if (refusal == REFUSALS)
         return 0;
-    front_of(wsi)->relay->counters.handshakes_refused[refusal]++;
-    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)),
-             LOG_STR("reason", refusal_reason(refusal)));
+    note_refusal(wsi, refusal);
     lws_return_http_status(wsi, (unsigned)refusal_status(refusal), NULL);
     return 1;
 }
@@ -360,9 +369,7 @@ static int respond(struct lws *wsi, struct frame *response)
 
 static int refuse_stream(struct lws *wsi, enum refusal refusal)
 {
-    front_of(wsi)->relay->counters.handshakes_refused[refusal]++;
-    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)),
-             LOG_STR("reason", refusal_reason(refusal)));
+    note_refusal(wsi, refusal);
     return respond(wsi, stream_refuse(refusal, front_of(wsi)->hsts_line));
 }
 
@@ -469,6 +476,41 @@ static int answer_request(struct lws *wsi)
     return answer_http(wsi);
 }
 
+/* ---- requests that libwebsockets cannot read ---- */
+
+static int begin_odd_request(struct lws *wsi)
+{
+    struct guest *guest = guest_of(wsi);
+    if (!guest || guest->odd)
+        return -1;
+    guest->odd = odd_request_new();
+    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, HANDSHAKE_SECONDS);
+    return 0;
+}
+
+/* Closing at once would lose the answer if there is more of the request than has been read. */
+static int answer_and_leave(struct lws *wsi, const struct odd_answer *answer)
+{
+    note_refusal(wsi, answer->refusal);
+    if (!door_write(wsi, (const uint8_t *)answer->bytes, answer->size) || door_busy(wsi))
+        return -1;
+    if (lws_get_ssl(wsi))
+        tls_end_sending(lws_get_ssl(wsi));
+    shutdown(lws_get_socket_fd(wsi), SHUT_WR);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LEAVE_SECONDS);
+    return 0;
+}
+
+static int receive_odd_request(struct lws *wsi, const char *bytes, size_t size)
+{
+    struct odd_answer answer;
+    struct guest *guest = guest_of(wsi);
+    if (!guest || !guest->odd ||
+        !odd_request_take(guest->odd, bytes, size, front_of(wsi)->hsts_line, &answer))
+        return -1;
+    return answer.size ? answer_and_leave(wsi, &answer) : 0;
+}
+
 /* ---- frames in ---- */
 
 static void receive(struct lws *wsi, struct session *session, const char *bytes, size_t size)
@@ -527,9 +569,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         if (session)
             gone(wsi, session);
         return 0;
-    case LWS_CALLBACK_RAW_ADOPT:
-        /* What libwebsockets makes of a CONNECT request; it would leave the connection open for ever. */
-        return -1;
+    case LWS_CALLBACK_RAW_ADOPT: /* CONNECT is handed over as well */
+        return begin_odd_request(wsi);
+    case LWS_CALLBACK_RAW_RX:
+        return receive_odd_request(wsi, in, size);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return confirm_upgrade(wsi);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
@@ -589,7 +632,8 @@ static struct lws_context *context_new(struct front *front)
     void *loops[] = {front->relay->loop};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+                   LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG, /* see RAW_ADOPT */
         .foreign_loops = loops,
         .protocols = protocols,
         .user = front,

@@ -91,3 +91,10 @@ ssize_t tls_send(SSL *ssl, const uint8_t *bytes, size_t size)
     }
     return (ssize_t)taken;
 }
+
+void tls_end_sending(SSL *ssl)
+{
+    ERR_clear_error();
+    SSL_shutdown(ssl);
+    ERR_clear_error();
+}

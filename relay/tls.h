@@ -27,5 +27,7 @@ void tls_start_sending(SSL *ssl);
 /* How much was taken, maybe nothing; the next call must begin with the byte behind that and have no fewer. -1: the
  * connection is broken. What is not taken waits for room in the socket, never for the peer to send something. */
 ssize_t tls_send(SSL *ssl, const uint8_t *bytes, size_t size);
+/* The peer is told that nothing more comes (RFC 8446 §6.1); what it sends can still be read. */
+void tls_end_sending(SSL *ssl);
 
 #endif

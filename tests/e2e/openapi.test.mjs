@@ -113,7 +113,7 @@ function requests(seed, users, ids) {
     () => ({ user: one(users), method: 'POST', path: API, json: notification(), headers: { 'Idempotency-Key': one(['', 'x'.repeat(256), 'x'.repeat(5000), 'caf\u00e9']) } }),
     () => ({ user: one(users), method: one(['GET', 'DELETE', 'OPTIONS']), path: item(), json: { x: 1 } }),
     () => ({ ...valid(), path: one(['/api/', '/api/v1', `${API}/`, `${API}/x`, `${API}/read-all/`, `${API}/${UNKNOWN}/`, `${API}/${UNKNOWN}0`, '/api/v2/notifications', `${API}/${'x'.repeat(200)}`]) }),
-    () => ({ user: one(users), method: one(['PUT', 'TRACE', 'PROPFIND', 'DELETE', 'PATCH']), path: API, agent: false }),
+    () => ({ user: one(users), method: one(['PUT', 'TRACE', 'PROPFIND', 'DELETE', 'PATCH']), path: API }),
     () => ({ user: one(users), method: one(['GET', 'PUT', 'DELETE']), path: `${API}/read-all` }),
     () => ({ ...valid(), headers: { Origin: one(['https://evil.example', 'null', 'https://app.example.org.evil.example', `https://${'x'.repeat(600)}`]) } }),
   ];

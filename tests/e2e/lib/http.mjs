@@ -1,5 +1,6 @@
 // Requests to the HTTP API: whole answers, over connections that are kept or not.
 import http from 'node:http';
+import https from 'node:https';
 import { devToken } from './client.mjs';
 
 export const API = '/api/v1/notifications';
@@ -16,8 +17,8 @@ export function ask(relay, method, path, { user, token = user && devToken(user),
     ...headers,
   };
   return new Promise((resolve, reject) => {
-    const { port, socketPath } = relay;
-    const request = http.request({ host: '127.0.0.1', port, socketPath, path, method, headers: all, agent, setHost: true }, (response) => {
+    const { port, socketPath, ca } = relay;
+    const request = (ca ? https : http).request({ host: '127.0.0.1', port, socketPath, ca, path, method, headers: all, agent, setHost: true }, (response) => {
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
       response.on('error', reject);
