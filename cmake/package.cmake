@@ -3,7 +3,7 @@
 set(CMAKE_INSTALL_PREFIX /usr CACHE PATH "" FORCE)
 set(CPACK_SET_DESTDIR ON) # for /etc
 
-install(FILES deploy/pgherald.service DESTINATION lib/systemd/system)
+install(FILES deploy/pgherald.service deploy/pgherald.socket DESTINATION lib/systemd/system)
 install(FILES deploy/pgherald.env DESTINATION /etc/pgherald)
 install(FILES deploy/debian/copyright docs/OPERATIONS.md docs/PROTOCOL.md docs/SECURITY.md docs/SQL.md CHANGELOG.md
         DESTINATION share/doc/pgherald)

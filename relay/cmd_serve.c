@@ -10,6 +10,7 @@
 
 #include "cmd.h"
 #include "config.h"
+#include "given_socket.h"
 #include "jwt_keys.h"
 #include "listener.h"
 #include "log.h"
@@ -27,6 +28,7 @@ struct options {
     const char *config_file;
     bool print_config;
     int worker; /* -1: the whole relay */
+    int given_fd; /* listens already, and stays open elsewhere; -1: none */
 };
 
 static void print_help(void)
@@ -50,7 +52,7 @@ static int parse_options(int argc, char **argv, struct options *options)
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     int name;
-    *options = (struct options){.worker = -1};
+    *options = (struct options){.worker = -1, .given_fd = -1};
     opterr = 0;
     while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (name == 'h') {
@@ -108,15 +110,26 @@ static void remove_socket(const struct listen_address *address)
         unlink(address->host);
 }
 
-static int serve_all(struct config *config, struct jwt_keys **keys)
+/* *address is where a unix socket's file is to be removed at the end: a given socket's is not ours. */
+static bool open_sockets(const struct config *config, int given_fd, int *sockets, struct listen_address *address,
+                         char error[LISTENER_ERROR_SIZE])
+{
+    const char *unused;
+    *address = (struct listen_address){.is_unix = false};
+    if (given_fd < 0) /* config_load() has checked the address */
+        return listen_address_parse(config->listen, address, &unused) &&
+               listener_open(address, sockets, config->workers, error);
+    listener_take(given_fd, sockets, config->workers);
+    return true;
+}
+
+static int serve_all(struct config *config, struct jwt_keys **keys, int given_fd)
 {
     int sockets[SUPERVISOR_WORKERS_MAX], admin_socket = -1;
     char error[LISTENER_ERROR_SIZE];
     const char *unused;
     struct listen_address address, admin = {.is_unix = false};
-    if (!listen_address_parse(config->listen, &address, &unused)) /* config_load() has checked it */
-        return CONFIG_EXIT_STATUS;
-    if (!listener_open(&address, sockets, config->workers, error)) {
+    if (!open_sockets(config, given_fd, sockets, &address, error)) {
         log_error("cannot_listen", LOG_STR("why", error));
         return EXIT_FAILURE;
     }
@@ -127,7 +140,9 @@ static int serve_all(struct config *config, struct jwt_keys **keys)
         return EXIT_FAILURE;
     }
     log_info("serving", LOG_STR("version", PGHERALD_VERSION), LOG_STR("listen", config->listen),
-             LOG_INT("workers", config->workers), LOG_STR("tls", config->tls_cert ? "yes" : "no"), LOG_STR("auth", config->auth == AUTH_MODE_DEV ? "dev" : "jwt"));
+             LOG_STR("socket", given_fd < 0 ? "own" : "given"), LOG_INT("workers", config->workers),
+             LOG_STR("tls", config->tls_cert ? "yes" : "no"),
+             LOG_STR("auth", config->auth == AUTH_MODE_DEV ? "dev" : "jwt"));
     int status = config->workers == 1 ? worker_run(config, keys, (struct worker_place){0, sockets[0], -1, admin_socket})
                                       : supervisor_run(config, sockets, admin_socket);
     remove_socket(&address);
@@ -171,10 +186,24 @@ static int serve(struct config *config, const struct options *options)
         status = serve_as_worker(config, &keys, options->worker);
     } else {
         warn(config);
-        status = serve_all(config, &keys);
+        status = serve_all(config, &keys, options->given_fd);
     }
     jwt_keys_free(keys);
     return status;
+}
+
+/* Where a given socket listens is the value of HERALD_LISTEN from here on, for the checks, for the log and for workers,
+ * whatever file and environment say. */
+static bool take_given_socket(struct options *options)
+{
+    char name[GIVEN_SOCKET_NAME_SIZE], error[GIVEN_SOCKET_ERROR_SIZE];
+    if (options->worker >= 0 || options->print_config)
+        return true;
+    if (!given_socket_take(&options->given_fd, name, error)) {
+        fprintf(stderr, "pgherald serve: bad_configuration: %s\n", error);
+        return false;
+    }
+    return options->given_fd < 0 || setenv("HERALD_LISTEN", name, 1) == 0;
 }
 
 int cmd_serve(int argc, char **argv)
@@ -185,6 +214,8 @@ int cmd_serve(int argc, char **argv)
     int status = parse_options(argc, argv, &options);
     if (status)
         return status;
+    if (!take_given_socket(&options))
+        return CONFIG_EXIT_STATUS;
     if (!config_load(&config, options.config_file, environ, &error)) {
         fprintf(stderr, "pgherald serve: bad_configuration: %s\n", error.message);
         return CONFIG_EXIT_STATUS;

@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -22,15 +23,22 @@ static void close_all(int *sockets, int count)
         close(sockets[i]);
 }
 
-static int open_inet(const struct addrinfo *info, bool share_port)
+/* Connections that are accepted from it have the same. */
+static void set_options(int fd)
 {
     int on = 1, bytes = SEND_BUFFER_BYTES;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* a unix socket has no delay, and refuses */
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+static int open_inet(const struct addrinfo *info, bool share_port)
+{
+    int on = 1;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    set_options(fd);
     if (share_port)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -105,6 +113,12 @@ static void remove_stale(const struct sockaddr_un *name)
         close(fd);
 }
 
+static void share(int fd, int *sockets, int count)
+{
+    for (int i = 0; i < count; i++)
+        sockets[i] = fd;
+}
+
 static bool open_unix(const struct listen_address *address, int *sockets, int count,
                       char error[LISTENER_ERROR_SIZE])
 {
@@ -123,9 +137,15 @@ static bool open_unix(const struct listen_address *address, int *sockets, int co
             close(fd);
         return false;
     }
-    for (int i = 0; i < count; i++)
-        sockets[i] = fd;
+    share(fd, sockets, count);
     return true;
+}
+
+void listener_take(int fd, int *sockets, int count)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    set_options(fd);
+    share(fd, sockets, count);
 }
 
 bool listener_open(const struct listen_address *address, int *sockets, int count,

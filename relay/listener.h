@@ -14,4 +14,8 @@ enum { LISTENER_ERROR_SIZE = 400 };
 bool listener_open(const struct listen_address *address, int *sockets, int count,
                    char error[LISTENER_ERROR_SIZE]);
 
+/* A socket that listens already (given_socket.h), prepared and given count times. It is one queue for all workers, and
+ * no second one is opened beside it: what waits in one that closes would be lost. */
+void listener_take(int fd, int *sockets, int count);
+
 #endif

@@ -40,18 +40,19 @@ export async function startRelay(db, env = {}) {
 }
 
 /** Starts one without waiting, for the tests of what happens at start. */
-export async function spawnRelay(db, env = {}, { port, args = [], end } = {}) {
-  const relay = new Relay(db, env, port ?? (await freePort()), args, end);
+export async function spawnRelay(db, env = {}, { port, args = [], end, manager = [] } = {}) {
+  const relay = new Relay(db, env, port ?? (await freePort()), args, end, manager);
   db.relays.push(relay);
   return relay;
 }
 
 export class Relay {
-  constructor(db, env, port, args, end) {
+  constructor(db, env, port, args, end, manager) {
     this.db = db;
     this.port = port;
     this.args = args;
     this.end = end; // of a network
+    this.manager = manager; // a command that runs the relay's, as its own child
     this.env = {
       HERALD_DATABASE_URL: db.url(),
       HERALD_LISTEN: `127.0.0.1:${port}`,
@@ -71,7 +72,8 @@ export class Relay {
   }
 
   boot() {
-    this.program = new Program(pgherald, ['serve', ...this.args], { env: this.env, end: this.end });
+    const [command, ...args] = [...this.manager, pgherald, 'serve', ...this.args];
+    this.program = new Program(command, args, { env: this.env, end: this.end });
   }
 
   get pid() {
