@@ -608,9 +608,17 @@ static const struct lws_protocols protocols[] = {
  * every connection. */
 static const lws_retry_bo_t no_keepalive = {0};
 
+/* Version 4.3 wants to watch the machine's routes, to close what has none any more. The service may not
+ * (RestrictAddressFamilies=), and need not: its clients' heartbeats tell. */
+static bool is_about_netlink(const char *line)
+{
+    return strstr(line, "unable to open netlink") != NULL;
+}
+
 static void on_log(int level, const char *line)
 {
-    log_write(level == LLL_ERR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "libwebsockets",
+    enum log_level ours = level == LLL_ERR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN;
+    log_write(is_about_netlink(line) ? LOG_LEVEL_DEBUG : ours, "libwebsockets",
               LOG_STRN("message", line, strcspn(line, "\n")));
 }
 
