@@ -17,7 +17,7 @@ select results_eq('select id, name from herald.migrations order by id',
             (6, '0006_page_bytes'), (7, '0007_origin'), (8, '0008_resume_plan'),
             (9, '0009_users_feed'), (10, '0010_pages'), (11, '0011_stamp_by_default'),
             (12, '0012_watch'), (13, '0013_trace'), (14, '0014_http'),
-            (15, '0015_counted_feed'), (16, '0016_stamped_reads') $$,
+            (15, '0015_counted_feed'), (16, '0016_stamped_reads'), (17, '0017_insert_cost') $$,
   'every migration has recorded itself');
 select results_eq('select count(*) from herald.state', array[1::bigint], 'the state is one row');
 select throws_ok('insert into herald.state default values', '23505', null, 'and cannot be two');
@@ -44,6 +44,13 @@ select set_eq($$ select tgrelid::regclass || ' ' || tgname from pg_trigger
                     'herald.notifications doorbell', 'herald.messages zz_stamp', 'herald.messages doorbell', 'herald.users forget_users'],
               'there are no other triggers');
 
+-- PostgreSQL parses and plans them anew in every statement that writes a row: what an INSERT costs follows their length.
+select cmp_ok((select sum(length(conbin::text)) from pg_constraint
+               where conrelid = 'herald.notifications'::regclass and contype = 'c'), '<=', 5000::bigint,
+              'the constraints of notifications are short');
+select is_empty($$ select conrelid::regclass, conname from pg_constraint
+                   where connamespace = 'herald'::regnamespace and not convalidated $$, 'all of a new schema are validated');
+
 -- Defaults.
 insert into herald.notifications (user_id, title) values ('alice', 'Hello');
 select row_eq($$ select message, category, severity, action_url, data, read_at, expires_at, dedupe_key, version
@@ -69,12 +76,16 @@ select lives_ok(format($$ execute try ('a', 't', %L, null, null, null, null, nul
 from unnest(array['info', 'success', 'warning', 'error']) s;
 select throws_like(format($$ execute try ('a', 't', null, %L, null, null, null, null) $$, c),
                    '%created_at_is_in_year_1_to_9999%', 'created_at ' || c)
-from unnest(array['infinity', '-infinity', '10000-01-01 00:00+00', '0001-12-31 00:00+00 BC']) c;
+from unnest(array['infinity', '-infinity', '10000-01-01 00:00+00', '0001-12-31 23:59:59.999999+00 BC']) c;
+select lives_ok(format($$ execute try ('a', 't', null, %1$L, %1$L, null, null, null) $$, c), 'created_at and read_at ' || c)
+from unnest(array['0001-01-01 00:00+00', '9999-12-31 23:59:59.999999+00']) c;
 select throws_like(format($$ execute try ('a', 't', null, null, %L, null, null, null) $$, c),
                    '%read_at_is_in_year_1_to_9999%', 'read_at ' || c)
-from unnest(array['infinity', '-infinity']) c;
+from unnest(array['infinity', '-infinity', '10000-01-01 00:00+00', '0001-12-31 23:59:59.999999+00 BC']) c;
 select throws_like($$ execute try ('a', 't', null, null, null, '', null, null) $$,
                    '%dedupe_key_is_1_to_255_characters%', 'empty dedupe_key');
+select throws_like($$ execute try ('a', 't', null, null, null, repeat('ä', 256), null, null) $$,
+                   '%dedupe_key_is_1_to_255_characters%', 'dedupe_key of 256 characters');
 select lives_ok($$ execute try ('a', 't', null, null, null, repeat('k', 255), null, null) $$, 'dedupe_key of 255 characters');
 select throws_ok($$ execute try ('a', 't', null, null, null, repeat('k', 255), null, null) $$, '23505', null,
                  'a dedupe_key twice for one user');
@@ -82,6 +93,14 @@ select lives_ok($$ execute try ('b', 't', null, null, null, repeat('k', 255), nu
 select lives_ok($$ execute try ('a', 't', null, null, null, null, repeat('x', 4194303), null) $$, 'text of 4 MiB');
 select throws_like($$ execute try ('a', 't', null, null, null, null, repeat('x', 4194304), null) $$,
                    '%text_is_at_most_4_mib%', 'one byte more');
+select throws_like(format($$ insert into herald.notifications (user_id, title, message, %1$I) values ('a', 't', repeat('ä', 2097151), 'xx') $$, c),
+                   '%text_is_at_most_4_mib%', 'it is bytes that count, and ' || c || ' does')
+from unnest(array['category', 'action_url']) c;
+select lives_ok($$ insert into herald.notifications (user_id, title, message, category) values ('a', 't', repeat('ä', 2097151), 'x') $$,
+                'just as many');
+select throws_like($$ insert into herald.notifications (user_id, title, message, data) values ('a', 't', repeat('x', 4194302), '12') $$,
+                   '%text_is_at_most_4_mib%', 'and data does');
+select throws_like($$ update herald.notifications set action_url = 'xx' where category = 'x' $$, '%text_is_at_most_4_mib%', 'an update as well');
 select throws_like($$ insert into herald.notifications (user_id, title, data)
                       values ('a', 't', (select jsonb_agg(1e131071::numeric) from generate_series(1, 40))) $$,
                    '%text_is_at_most_4_mib%', 'a small jsonb that would be written as megabytes');
