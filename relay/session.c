@@ -121,7 +121,8 @@ static int *state_count(const struct session *session)
 
 void sessions_start(struct sessions *sessions, const struct door *door)
 {
-    *sessions = (struct sessions){.door = door, .scratch = memory_new(SESSION_SCRATCH_BYTES)};
+    *sessions = (struct sessions){
+        .door = door, .scratch = memory_new(SESSION_SCRATCH_BYTES), .ping = frame_new_ping()};
     wheel_start(&sessions->wheel, now_s());
     if (RAND_bytes((unsigned char *)&sessions->instance, sizeof(sessions->instance)) != 1)
         abort();
@@ -133,6 +134,7 @@ void sessions_stop(struct sessions *sessions)
     session_table_free(&sessions->by_id);
     peers_free(&sessions->peers);
     free(sessions->scratch);
+    frame_drop(sessions->ping);
 }
 
 struct session *session_find(struct relay *relay, uint64_t id)
@@ -224,42 +226,59 @@ static bool is_stalled(struct session *session)
     return session->stalls >= SESSION_STALLS;
 }
 
-static void check_heartbeat(struct session *session, uint64_t now)
+/* Whether a ping is to be written. */
+static bool check_heartbeat(struct session *session, uint64_t now)
 {
     if (now < session->due_at_s)
-        return;
+        return false;
     session->due_at_s = (uint32_t)(now + (uint64_t)session->relay->config->heartbeat_s);
     bool busy = door_of(session)->busy(session->socket);
     /* The client of a stream never answers: whether the last comment was taken, its kernel says. */
     if ((busy || session->stream) && is_stalled(session)) {
         session_end(session, END_STALLED);
-        return;
+        return false;
     }
     if (busy)
-        return;
+        return false;
     /* During a catch-up, too: neither says anything that has an order. */
     if (session->stream) {
         session_push_now(session, event_alive());
-        return;
+        return false;
     }
     session->stalls = 0;
     if (session->missed_pings >= SESSION_MISSED_PINGS) {
         session_end(session, END_UNRESPONSIVE);
-        return;
+        return false;
     }
     session->missed_pings++;
-    session_push_now(session, frame_new_ping());
+    return true;
+}
+
+/* Past the outbox, whose frames are whole: of a hundred thousand idle tabs nearly all that is written are pings. */
+static void write_ping(struct session *session)
+{
+    struct sessions *sessions = sessions_of(session);
+    const struct frame *ping = sessions->ping;
+    deliveries_count(&sessions->sent, ping);
+    if (!door_of(session)->write(session->socket, ping->bytes, ping->size))
+        door_of(session)->kill(session->socket);
+}
+
+static void check_open(struct session *session, uint64_t now)
+{
+    check_expiry(session, now);
+    bool ping = session->state == SESSION_OPEN && check_heartbeat(session, now);
+    if (session->state == SESSION_OPEN)
+        set_deadline(session, session->due_at_s);
+    if (ping)
+        write_ping(session);
 }
 
 static void check_deadline(struct session *session, uint64_t now)
 {
     switch ((enum session_state)session->state) {
     case SESSION_OPEN:
-        check_expiry(session, now);
-        if (session->state == SESSION_OPEN)
-            check_heartbeat(session, now);
-        if (session->state == SESSION_OPEN)
-            set_deadline(session, session->due_at_s);
+        check_open(session, now);
         return;
     case SESSION_WAITING:
     case SESSION_LOGIN:
@@ -276,12 +295,20 @@ static void check_deadline(struct session *session, uint64_t now)
     }
 }
 
-void sessions_tick(struct relay *relay)
+bool sessions_due(struct relay *relay, int most)
 {
     uint64_t now = now_s();
-    struct wheel_entry *entry;
-    while ((entry = wheel_take(&relay->sessions.wheel, now)))
+    for (int left = most; left; left--) {
+        struct wheel_entry *entry = wheel_take(&relay->sessions.wheel, now);
+        if (!entry)
+            return false;
         check_deadline((struct session *)((char *)entry - offsetof(struct session, deadline)), now);
+    }
+    return true;
+}
+
+void sessions_tick(struct relay *relay)
+{
     peers_sweep(&relay->sessions.peers, clock_now_ms(), relay->config->auth_failure_limit);
 }
 

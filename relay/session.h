@@ -90,34 +90,35 @@ enum end_reason {
 };
 
 struct session {
-    uint64_t id;
+    /* First what a heartbeat looks at: of thousands of sessions nothing is in the processor's caches. */
+    struct wheel_entry deadline;
     struct relay *relay;
     void *socket;
+    struct stream *stream; /* what it is of an HTTP response; NULL: a WebSocket */
+    uint32_t expires_at_s; /* the end of its token on the monotonic clock; 0: never */
+    uint32_t due_at_s;     /* monotonic: next ping, or the end of this state's patience */
+    uint8_t state;         /* enum session_state, changed by session_set_state() only */
+    uint8_t missed_pings;
+    uint8_t stalls; /* heartbeats at which its socket was full and nothing had been taken */
+    uint8_t reason; /* enum end_reason, once ending */
+    uint8_t pages;  /* asked for and not yet answered */
+    bool unread;    /* door->read is off */
+    bool touched;
+    bool dirty; /* its frames were dropped; it must be told anew */
+    struct outbox outbox;
+    uint64_t id;
     struct user *user; /* NULL before SESSION_JOINED */
     struct peer *peer; /* NULL without an address */
     struct session *tab_prev, *tab_next;
     struct session *touched_prev, *touched_next;
-    struct outbox outbox;
-    struct wheel_entry deadline;
     struct login *login;     /* a token whose user is being looked up; NULL mostly */
     struct pending *pending; /* messages that cannot be handled yet; NULL mostly */
     struct replay *replay;   /* a catch-up under way; NULL mostly */
-    struct stream *stream;   /* what it is of an HTTP response; NULL: a WebSocket */
     struct cursor told;      /* all before has been written: where a catch-up would begin */
-    int64_t expires_s;     /* Unix time of the token's end; 0: never */
-    uint32_t expires_at_s; /* the same on the monotonic clock */
-    uint32_t due_at_s;     /* monotonic: next ping, or the end of this state's patience */
+    int64_t expires_s;       /* Unix time of the token's end; 0: never */
     uint32_t taken; /* door->taken at the last heartbeat: of a stream, or at which its socket was full */
     struct rate rate;
-    uint16_t marks;  /* mark_reads whose echo from the feed is still to come */
-    uint8_t state;   /* enum session_state, changed by session_set_state() only */
-    uint8_t reason;  /* enum end_reason, once ending */
-    uint8_t missed_pings;
-    uint8_t stalls; /* heartbeats at which its socket was full and nothing had been taken */
-    uint8_t pages;  /* asked for and not yet answered */
-    bool unread;    /* door->read is off */
-    bool touched;
-    bool dirty;       /* its frames were dropped; it must be told anew */
+    uint16_t marks; /* mark_reads whose echo from the feed is still to come */
     bool warned_rate; /* the error before 4029 was sent */
     bool warned_expiry;
 };
@@ -136,6 +137,7 @@ struct sessions {
     int by_state[SESSION_TRANSPORTS][SESSION_STATES];
     uint64_t opened[SESSION_TRANSPORTS];
     uint8_t *scratch; /* SESSION_SCRATCH_BYTES, to join small frames into one write */
+    struct frame *ping; /* the same for all */
 };
 
 enum { SESSION_SCRATCH_BYTES = 65536 };
@@ -145,7 +147,9 @@ void sessions_stop(struct sessions *sessions); /* all must be gone */
 /* At the end of a loop turn: writes to those that have something to be told, the longest waiting first, so many of
  * them at most. True: some are left for the next turn. */
 bool sessions_flush(struct sessions *sessions, int most);
-void sessions_tick(struct relay *relay);        /* once a second: deadlines */
+/* Once a second, and again in the next turn of the loop while it returns true: deadlines, so many of them at most. */
+bool sessions_due(struct relay *relay, int most);
+void sessions_tick(struct relay *relay); /* once a second: addresses that are gone are forgotten */
 
 /* HERALD_MAX_CONNECTIONS, or the share of it that each of several workers has. */
 int sessions_allowed(const struct relay *relay);

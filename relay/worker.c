@@ -25,6 +25,7 @@ enum {
     TIDY_EXPIRED = 1000,
     STOP_POLL_MS = 20,
     FLUSH_SESSIONS = 256, /* written to in one turn of the loop: about a millisecond */
+    DUE_SESSIONS = 64,    /* pinged in one turn of the loop: less than half a millisecond */
 };
 
 struct worker {
@@ -38,6 +39,7 @@ struct worker {
     struct admin *admin;         /* NULL without one */
     uv_prepare_t turn_end;       /* just before the loop sleeps */
     uv_idle_t behind;            /* active: some sessions are still to be written to, so it does not sleep */
+    uv_idle_t due;               /* active: some deadlines of this second are still to be looked at */
     uv_timer_t tick;
     uv_timer_t counts_timer;
     uv_timer_t stop_timer;
@@ -123,6 +125,14 @@ static void send_report(struct worker *worker)
     bus_reader_report(worker->bus, &report);
 }
 
+/* What comes between two slices is handled between them; the pongs as well, many at a time. */
+static void on_due(uv_idle_t *idle)
+{
+    struct worker *worker = idle->data;
+    if (!sessions_due(&worker->relay, DUE_SESSIONS))
+        uv_idle_stop(idle);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
@@ -130,6 +140,7 @@ static void on_tick(uv_timer_t *timer)
         send_report(worker);
     else
         service_alive();
+    uv_idle_start(&worker->due, on_due);
     sessions_tick(&worker->relay);
     marks_tick(&worker->relay);
     api_tick(&worker->relay);
@@ -261,10 +272,11 @@ static void start_handles(struct worker *worker)
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     uv_prepare_init(&worker->loop, &worker->turn_end);
     uv_idle_init(&worker->loop, &worker->behind);
+    uv_idle_init(&worker->loop, &worker->due);
     uv_timer_init(&worker->loop, &worker->tick);
     uv_timer_init(&worker->loop, &worker->counts_timer);
     uv_timer_init(&worker->loop, &worker->stop_timer);
-    worker->turn_end.data = worker->tick.data = worker->stop_timer.data = worker;
+    worker->turn_end.data = worker->due.data = worker->tick.data = worker->stop_timer.data = worker;
     uv_prepare_start(&worker->turn_end, on_turn_end);
     uv_timer_start(&worker->tick, on_tick, TICK_MS, TICK_MS);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
@@ -278,6 +290,7 @@ static void close_handles(struct worker *worker)
 {
     uv_close((uv_handle_t *)&worker->turn_end, NULL);
     uv_close((uv_handle_t *)&worker->behind, NULL);
+    uv_close((uv_handle_t *)&worker->due, NULL);
     uv_close((uv_handle_t *)&worker->tick, NULL);
     uv_close((uv_handle_t *)&worker->counts_timer, NULL);
     uv_close((uv_handle_t *)&worker->stop_timer, NULL);

@@ -233,6 +233,8 @@ static inline void advance_s(int seconds)
     for (int i = 0; i < seconds; i++) {
         advance_ms(1000);
         sessions_tick(&fake_relay);
+        while (sessions_due(&fake_relay, 3))
+            end_turn();
         marks_tick(&fake_relay);
         end_turn();
     }

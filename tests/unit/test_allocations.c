@@ -1,5 +1,6 @@
 /* What a delivery costs: one frame an event however many tabs take it, one write a tab and loop turn, and no
- * memory for either of them. And what a long message costs that comes in many pieces. */
+ * memory for either of them. What a heartbeat costs: one write and nothing else. And what a long message costs that
+ * comes in many pieces. */
 #include "../fault/fail_malloc.h"
 #include "bus.h"
 #include "fake_relay.h"
@@ -96,6 +97,26 @@ START_TEST(a_delivery_allocates_nothing_and_writes_once_a_turn)
 }
 END_TEST
 
+START_TEST(a_heartbeat_allocates_nothing_and_writes_once)
+{
+    struct door door = fake_door;
+    door.write = count_write;
+    fake_relay.sessions.door = &door;
+    advance_ms((uint64_t)fake_config.heartbeat_s * 1000);
+    writes = 0;
+    fail_malloc_at(LONG_MAX);
+    bool more = sessions_due(&fake_relay, TABS + 1);
+    long allocations = LONG_MAX - fail_malloc_left();
+    fail_malloc_at(0);
+    ck_assert(!more);
+    ck_assert_int_eq(allocations, 0);
+    ck_assert_int_eq(writes, TABS);
+    ck_assert_ptr_null(fake_relay.sessions.touched); /* nothing is left for the end of the turn */
+    ck_assert_uint_eq(fake_relay.sessions.sent.frames[FRAME_PING], TABS);
+    fake_relay.sessions.door = &fake_door;
+}
+END_TEST
+
 enum { PIECE_BYTES = 128 /* what one read of a socket brings */, PIECES = 4096 };
 
 START_TEST(a_message_in_pieces_is_not_copied_at_each)
@@ -154,6 +175,7 @@ int main(void)
     TCase *tcase = tcase_create("a delivery");
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_test(tcase, a_message_in_pieces_is_not_copied_at_each);
+    tcase_add_test(tcase, a_heartbeat_allocates_nothing_and_writes_once);
     tcase_add_loop_test(tcase, a_delivery_allocates_nothing_and_writes_once_a_turn, 0, LENGTH(sources));
     tcase_add_loop_test(tcase, streams_cost_one_frame_more_an_event_however_many_there_are, 0, LENGTH(sources));
     return run_suite("allocations", tcase);

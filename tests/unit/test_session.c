@@ -597,6 +597,45 @@ START_TEST(the_heartbeat_is_the_configured_one)
 }
 END_TEST
 
+/* Room for what else there is to do comes between the slices. */
+START_TEST(pings_go_out_in_slices_and_each_once)
+{
+    static const char *const users[] = {"u0", "u1", "u2", "u3", "u4"};
+    for (int i = 0; i < LENGTH(many); i++)
+        socket_login(&many[i], users[i]);
+    advance_ms(30000);
+    ck_assert(sessions_due(&fake_relay, 2));
+    expect_ping(&many[1]);
+    expect_nothing(&many[2]);
+    ck_assert(sessions_due(&fake_relay, 2));
+    expect_ping(&many[3]);
+    expect_nothing(&many[4]);
+    ck_assert(!sessions_due(&fake_relay, 2));
+    expect_ping(&many[4]);
+    ck_assert(!sessions_due(&fake_relay, 2)); /* until the next heartbeat */
+    advance_ms(29000);
+    ck_assert(!sessions_due(&fake_relay, 2));
+    expect_ping(&many[0]);
+    expect_ping(&many[2]);
+    for (int i = 0; i < LENGTH(many); i++)
+        expect_nothing(&many[i]);
+    close_many(LENGTH(many));
+}
+END_TEST
+
+START_TEST(a_socket_that_breaks_at_its_ping_is_gone_and_no_other)
+{
+    login_up_to(SESSION_OPEN);
+    socket_login(&many[0], "bob");
+    tab.broken = true;
+    advance_s(30);
+    ck_assert(tab.gone);
+    ck_assert_int_eq(fake_relay.sessions.count, 1);
+    expect_ping(&many[0]);
+    close_many(1);
+}
+END_TEST
+
 /* ---- the token's end ---- */
 
 static void expire_in(int seconds)
@@ -676,8 +715,8 @@ START_TEST(a_wall_clock_that_jumps_does_not_move_the_end)
     advance_s(29);
     expect_nothing(&tab);
     advance_s(1);
-    expect_json(&tab, "{\"type\":\"token_expiring\",\"expires_in\":60}");
     expect_ping(&tab);
+    expect_json(&tab, "{\"type\":\"token_expiring\",\"expires_in\":60}");
 }
 END_TEST
 
@@ -816,6 +855,8 @@ static TCase *deadlines(void)
     tcase_add_test(tcase, a_slow_tab_that_takes_some_bytes_is_neither_pinged_nor_ended);
     tcase_add_test(tcase, pings_missed_behind_a_full_socket_are_forgiven_when_it_moves);
     tcase_add_test(tcase, the_heartbeat_is_the_configured_one);
+    tcase_add_test(tcase, pings_go_out_in_slices_and_each_once);
+    tcase_add_test(tcase, a_socket_that_breaks_at_its_ping_is_gone_and_no_other);
     tcase_add_loop_test(tcase, a_token_that_ends_is_announced_60_seconds_before_and_then_closes_with_4001, 0,
                         LENGTH(lifetimes_s));
     tcase_add_test(tcase, a_token_with_less_than_a_minute_left_is_announced_at_once);
