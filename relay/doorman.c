@@ -134,7 +134,8 @@ static bool answer(struct relay *relay, int fd, enum refusal refusal, const char
 {
     char response[REFUSAL_RESPONSE_SIZE];
     note_refusal(relay, refusal, reason);
-    return send_last(fd, response, refusal_response(response, refusal, reason, ""));
+    size_t size = refusal_response(response, refusal, reason, "");
+    return send_last(fd, response, size);
 }
 
 /* Bytes of the request that nobody has read would make close() reset the connection, and the answer
@@ -265,7 +266,8 @@ static void refuse_method(struct visitor *visitor, const struct request_head *he
 {
     char response[REFUSAL_RESPONSE_SIZE];
     note_refusal(visitor->doorman->relay, REFUSAL_METHOD, refusal_reason(REFUSAL_METHOD));
-    leave(visitor, send_last(visitor->fd, response, refusal_response_method(response, head->path, "")));
+    size_t size = refusal_response_method(response, head->path, "");
+    leave(visitor, send_last(visitor->fd, response, size));
 }
 
 static void check_head(struct visitor *visitor, const struct request_head *head)
