@@ -6,6 +6,12 @@
 
 #include "log.h"
 
+void counters_refused(struct counters *counters, enum refusal refusal, const char *reason)
+{
+    counters->handshakes_refused[refusal]++;
+    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)), LOG_STR("reason", reason));
+}
+
 static const char *limited_word(int limited)
 {
     static const char *const words[LIMITED_MESSAGES] = {

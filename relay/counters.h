@@ -22,6 +22,9 @@ struct counters {
     uint64_t sockets_dropped[DROPPED_SOCKETS];   /* closed without a word */
 };
 
+/* A handshake, or a request for a stream, was refused: counts it and logs it, with what the client is told. */
+void counters_refused(struct counters *counters, enum refusal refusal, const char *reason);
+
 /* One counter: a family and the word within it. */
 typedef void counters_visit(void *context, const char *family, const char *word, uint64_t value);
 

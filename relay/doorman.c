@@ -124,16 +124,10 @@ static bool send_last(int fd, const char *response, size_t size)
     return send(fd, response, size, MSG_NOSIGNAL) == (ssize_t)size && shutdown(fd, SHUT_WR) == 0;
 }
 
-static void note_refusal(struct relay *relay, enum refusal refusal, const char *reason)
-{
-    relay->counters.handshakes_refused[refusal]++;
-    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)), LOG_STR("reason", reason));
-}
-
 static bool answer(struct relay *relay, int fd, enum refusal refusal, const char *reason)
 {
     char response[REFUSAL_RESPONSE_SIZE];
-    note_refusal(relay, refusal, reason);
+    counters_refused(&relay->counters, refusal, reason);
     size_t size = refusal_response(response, refusal, reason, "");
     return send_last(fd, response, size);
 }
@@ -265,7 +259,7 @@ static void check_upgrade(struct visitor *visitor, const struct request_head *he
 static void refuse_method(struct visitor *visitor, const struct request_head *head)
 {
     char response[REFUSAL_RESPONSE_SIZE];
-    note_refusal(visitor->doorman->relay, REFUSAL_METHOD, refusal_reason(REFUSAL_METHOD));
+    counters_refused(&visitor->doorman->relay->counters, REFUSAL_METHOD, refusal_reason(REFUSAL_METHOD));
     size_t size = refusal_response_method(response, head->path, "");
     leave(visitor, send_last(visitor->fd, response, size));
 }

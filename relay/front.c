@@ -295,9 +295,7 @@ static enum refusal refuse_handshake(struct lws *wsi)
 
 static void note_refusal(struct lws *wsi, enum refusal refusal)
 {
-    front_of(wsi)->relay->counters.handshakes_refused[refusal]++;
-    log_info("handshake_refused", LOG_INT("status", refusal_status(refusal)),
-             LOG_STR("reason", refusal_reason(refusal)));
+    counters_refused(&front_of(wsi)->relay->counters, refusal, refusal_reason(refusal));
 }
 
 static int check_handshake(struct lws *wsi)

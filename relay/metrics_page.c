@@ -281,7 +281,7 @@ static void put_feed(struct page *page, const struct feed_report *feed)
 
 static void put_database(struct page *page, const struct metrics *metrics)
 {
-    gauge(page, "pgherald_database_connections", 
+    gauge(page, "pgherald_database_connections",
           "Connections to PostgreSQL that work: one feed, a desk for each worker, and one for lists once they are asked for.");
     value_of(page, "link", "feed", metrics->feed.live);
     value_of(page, "link", "desk", metrics->levels.desks_up);
