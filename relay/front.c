@@ -40,6 +40,7 @@ enum {
     LEAVE_SECONDS = 2, /* for the peer to read the last answer */
     HEADER_BYTES = 16384,
     RX_BYTES = 128,       /* per connection; longer messages come in pieces, a control frame's 125 bytes do not */
+    TLS_RX_BYTES = 1024,  /* the same under TLS: version 4.3 gives up a record (16 kB) that takes a hundred pieces */
     WRITE_BYTES = 65536,  /* one write */
 };
 
@@ -597,8 +598,13 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 }
 
 /* The first one also serves clients that name no subprotocol. */
+#define PROTOCOL "pgherald.v1"
 static const struct lws_protocols protocols[] = {
-    {.name = "pgherald.v1", .callback = on_event, .rx_buffer_size = RX_BYTES, .tx_packet_size = WRITE_BYTES},
+    {.name = PROTOCOL, .callback = on_event, .rx_buffer_size = RX_BYTES, .tx_packet_size = WRITE_BYTES},
+    {0},
+};
+static const struct lws_protocols tls_protocols[] = {
+    {.name = PROTOCOL, .callback = on_event, .rx_buffer_size = TLS_RX_BYTES, .tx_packet_size = WRITE_BYTES},
     {0},
 };
 
@@ -641,7 +647,7 @@ static struct lws_context *context_new(struct front *front)
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                    LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG, /* see RAW_ADOPT */
         .foreign_loops = loops,
-        .protocols = protocols,
+        .protocols = config->tls_cert ? tls_protocols : protocols,
         .user = front,
         .server_string = "pgherald",
         .vhost_name = "pgherald",
@@ -680,7 +686,7 @@ struct front *front_new(struct relay *relay, int listen_fd)
         return NULL;
     lws_sock_file_fd_type fd = {.filefd = front->listen_fd};
     front->listener =
-        lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, protocols[0].name, NULL);
+        lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, PROTOCOL, NULL);
     return front->listener ? front : NULL;
 }
 
