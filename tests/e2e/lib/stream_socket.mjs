@@ -61,7 +61,8 @@ export class StreamSocket extends EventEmitter {
     if (frame.resync) this.#forget();
     if (frame.type === 'notification_deleted') this.deleted.add(frame.notification_id);
     else if (frame.notification) this.deleted.delete(frame.notification.id);
-    this.count = frame.unread_count ?? frame.count ?? this.count;
+    if (frame.type === 'connected') this.count = frame.unread_count;
+    else if (frame.type === 'unread_count') this.count = frame.count; // that of `resumed` counts changes
     this.emit('message', Buffer.from(data));
   }
 
