@@ -277,7 +277,8 @@ static const char *allowed_origin(struct lws *wsi, const struct config *config, 
 static bool must_leave(const struct api_guest *guest)
 {
     const struct api_request *request = guest->request;
-    return guest->in_callback && (guest->is_endless || request->body_used < request->body_size);
+    return guest->is_overrun ||
+           (guest->in_callback && (guest->is_endless || request->body_used < request->body_size));
 }
 
 static bool is_last(const struct api_guest *guest)
@@ -285,7 +286,7 @@ static bool is_last(const struct api_guest *guest)
     const struct relay *relay = guest->relay;
     /* Only the first request of a connection passes the doorman; an upgrade may not be the second. */
     return relay->stopping || relay->config->auth_reject == AUTH_REJECT_HTTP || !guest->has_length ||
-           guest->request->body_used < guest->request->body_size;
+           guest->is_overrun || guest->request->body_used < guest->request->body_size;
 }
 
 static bool write_answer(struct api_guest *guest, const struct api_answer *answer)
@@ -485,7 +486,7 @@ int api_http_start(struct relay *relay, struct lws *wsi, struct api_guest *guest
     struct uuid notification = {0};
     enum api_method method = API_OTHER_METHOD;
     forget_request(guest); /* its answer has been taken */
-    guest->is_leaving = false;
+    guest->is_leaving = guest->is_overrun = false;
     guest->thrown_away = 0;
     if (body_may_follow(wsi) && is_read_ahead(wsi))
         return -1; /* RFC 9112 §9.3.2: what was sent ahead and not answered may be sent again */
@@ -516,15 +517,19 @@ int api_http_body(struct api_guest *guest, const char *bytes, size_t size)
         return 0; /* there was no body: the connection ends with this request */
     if (clock_now_ms() > guest->deadline_ms)
         return -1;
-    if (request->state == API_ANSWERED)
+    if (request->state == API_ANSWERED || guest->is_overrun) {
         guest->thrown_away += size;
-    else if (size > request->body_size - request->body_used)
-        return -1; /* more than it said: nobody reads that far */
-    else if (request->body)
+        return guest->thrown_away > THROW_AWAY_MAX_BYTES ? -1 : 0;
+    }
+    /* Version 4.3 hands on all that it has read, and knows of no end then. What was sent ahead is lost, and as it is not
+     * answered it may be sent again (RFC 9112 §9.3.2). */
+    size_t left = request->body_size - request->body_used;
+    guest->is_overrun = size > left;
+    size = guest->is_overrun ? left : size;
+    if (request->state != API_DISCARDING)
         memcpy(request->body + request->body_used, bytes, size);
-    if (request->state != API_ANSWERED)
-        request->body_used += size;
-    return guest->thrown_away > THROW_AWAY_MAX_BYTES ? -1 : 0;
+    request->body_used += size;
+    return guest->is_overrun ? api_http_body_end(guest) : 0;
 }
 
 int api_http_body_end(struct api_guest *guest)

@@ -24,6 +24,7 @@ struct api_guest {
     size_t thrown_away;          /* so many bytes of it */
     bool has_length;             /* libwebsockets knows where the request ends */
     bool is_endless;             /* and nobody else does */
+    bool is_overrun;             /* it took for the body what stood behind it */
     bool in_callback;            /* libwebsockets is told by the return value what is to become of the connection */
     bool closing;
 };

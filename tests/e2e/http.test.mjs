@@ -305,10 +305,18 @@ describe('the HTTP API', () => {
       const ids = [];
       for (let i = 0; i < 20; i += 1) ids.push(await db.notify(user, `t${i}`));
       for (const size of [1, 7, 100, 1000, 1_000_000]) {
-        const socket = new RawSocket(relay);
-        const all = raw('POST', `${API}/read-all`, { user, body: '{}' }) + ids.map((id) => raw('GET', `${API}/${id}`, { user })).join('');
+        let socket = new RawSocket(relay);
+        const reads = ids.map((id) => raw('GET', `${API}/${id}`, { user })).join('');
+        const all = raw('POST', `${API}/read-all`, { user, body: '{}' }) + reads;
         for (let at = 0; at < all.length; at += size) await socket.write(all.slice(at, at + size));
-        assert.equal((await socket.response()).status, 200);
+        const { status, head } = await socket.response();
+        assert.equal(status, 200);
+        if (/^connection: close/im.test(head)) { // libwebsockets 4.3 has taken them for the body: they may be sent again
+          assert.equal(socket.data.length, 0);
+          socket.destroy();
+          socket = new RawSocket(relay);
+          await socket.write(reads);
+        }
         for (let i = 0; i < ids.length; i += 1) assert.match((await socket.response()).body, new RegExp(`"title":"t${i}"`));
         socket.destroy();
       }
@@ -382,7 +390,8 @@ describe('the HTTP API', () => {
         await slow.connected;
         await slow.write(raw('GET', API, { user }));
         await eventually('its answer to be on its way', () => answers() > had);
-        await also(slow); // the relay looks at each turn of its loop, and there are many until all is taken
+        await also(slow);
+        await sleep(1_100); // the relay looks at each turn of its loop, and there is one a second at least
         slow.socket.resume();
         await slow.end;
         assert.ok(slow.data.length < 4_400_000, `${slow.data.length} of an answer of 4.5 MB`);
