@@ -43,6 +43,8 @@ struct change_sink {
     void (*resync)(void *owner, const char *cursor);
     /* The feed runs, or does not (why is for /readyz). */
     void (*state)(void *owner, bool live, const char *why);
+    /* A change of this user comes soon, and perhaps others before it; may be NULL. */
+    void (*expect)(void *owner, struct text user);
     void *owner;
 };
 

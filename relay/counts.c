@@ -52,7 +52,7 @@ void counts_known(struct counts *counts, struct user *user, uint8_t count)
     }
     user->count = count;
     if (!user->count_list)
-        move(counts, user, user->count_period == period_now() ? COUNT_LIST_LATER : COUNT_LIST_NOW);
+        move(counts, user, COUNT_LIST_NOW);
 }
 
 void counts_want_login(struct counts *counts, struct user *user)
@@ -76,15 +76,16 @@ static void batch_free(struct batch *batch)
 }
 
 /* One user's total: `connected` for tabs that log in, `unread_count` for the others. */
-static void tell(struct relay *relay, struct user *user, bool changed, int64_t count)
+static void tell(struct relay *relay, struct user *user, bool changed, int64_t count, uint16_t period)
 {
     struct frame *frame = changed ? message_unread_count(count, relay->router.cursor, "") : NULL;
     if (frame)
         frame->passing = true;
     if (changed)
-        user->count_period = period_now();
+        user->count_period = period;
     struct session *session, *next;
     DL_FOREACH_SAFE2(user->tabs, session, next, tab_next) {
+        session_expect(next);
         if (session->state == SESSION_JOINED && session->login->counting)
             login_finish(session, count);
         else if (frame && session->state == SESSION_OPEN)
@@ -112,12 +113,13 @@ static void counted(struct relay *relay, uint64_t unused, void *context, const s
     relay->counts.in_flight = false;
     relay->counts.took_ms = clock_now_ms() - relay->counts.last_ms;
     bool good = answer && !answer_error(answer) && answer_rows(answer) == batch->count;
+    uint16_t period = period_now();
     for (int i = 0; i < batch->count; i++) {
         struct user *user = router_find(&relay->router, text_of(batch->users[i].id));
         if (!user)
             continue;
         if (good)
-            tell(relay, user, batch->users[i].changed, answer_int(answer, i, 1));
+            tell(relay, user, batch->users[i].changed, answer_int(answer, i, 1), period);
         else
             give_up(relay, user, batch->users[i].changed);
     }
@@ -173,19 +175,24 @@ static uint64_t period_ms(const struct relay *relay)
     return pause_ms < COUNTS_PERIOD_MAX_MS ? pause_ms : COUNTS_PERIOD_MAX_MS;
 }
 
-static void tell_known(struct relay *relay, struct user *user)
+static void tell_known(struct relay *relay, struct user *user, uint16_t period)
 {
     counts_forget(&relay->counts, user);
-    tell(relay, user, true, user->count);
+    tell(relay, user, true, user->count, period);
 }
 
 void counts_tell(struct relay *relay)
 {
-    struct user **lists = relay->counts.lists;
-    while (lists[COUNT_LIST_LATER] && lists[COUNT_LIST_LATER]->count_period != period_now())
-        tell_known(relay, lists[COUNT_LIST_LATER]);
-    while (lists[COUNT_LIST_NOW])
-        tell_known(relay, lists[COUNT_LIST_NOW]);
+    struct user **lists = relay->counts.lists, *user;
+    uint16_t period = period_now();
+    while ((user = lists[COUNT_LIST_LATER]) && user->count_period != period)
+        tell_known(relay, user, period);
+    while ((user = lists[COUNT_LIST_NOW])) {
+        if (user->count_period == period)
+            move(&relay->counts, user, COUNT_LIST_LATER);
+        else
+            tell_known(relay, user, period);
+    }
 }
 
 /* When to be called again, if nothing else happens; 0: no need. */

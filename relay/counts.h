@@ -25,7 +25,7 @@ enum {
 enum count_list {
     COUNT_LIST_NONE,
     COUNT_LIST_WANTED, /* the database is to be asked */
-    COUNT_LIST_NOW,    /* known; its tabs are told at the end of the turn */
+    COUNT_LIST_NOW,    /* known; its tabs are told at the end of the turn, if they may be in this period */
     COUNT_LIST_LATER,  /* known; they were told another one in this period */
     COUNT_LISTS
 };

@@ -66,7 +66,7 @@ static void check_feed(struct doctor *doctor)
 {
     struct trial trial = {.doctor = doctor};
     struct config config = *doctor->config;
-    struct change_sink sink = {take_change, take_window, take_window, take_state, &trial};
+    struct change_sink sink = {take_change, take_window, take_window, take_state, NULL, &trial};
     if (doctor->pooled) { /* what the feed sets would stay behind in other people's connections */
         findings_fail(&doctor->findings, "transaction_pooler", "not tried: through it nothing would be heard");
         return;

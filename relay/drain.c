@@ -26,7 +26,7 @@ void drain_start(struct relay *relay, uint64_t spread_ms)
 {
     struct session *session;
     relay->drain = (struct drain){.start_ms = clock_now_ms(), .spread_ms = spread_ms};
-    for (size_t at = 0; (session = session_table_next(&relay->sessions.by_id, &at));) {
+    for (size_t at = 0; (session = table_next(&relay->sessions.by_id, &at));) {
         if (session->state > SESSION_OPEN)
             continue;
         if (session->state < SESSION_OPEN) {
@@ -51,7 +51,7 @@ void drain_step(struct relay *relay)
 {
     struct session *session;
     uint64_t wanted = due(&relay->drain);
-    for (size_t at = 0; (session = session_table_next(&relay->sessions.by_id, &at));) {
+    for (size_t at = 0; (session = table_next(&relay->sessions.by_id, &at));) {
         if (relay->drain.ended >= wanted)
             return;
         if (session->state != SESSION_OPEN)

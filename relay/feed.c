@@ -24,6 +24,7 @@
 enum {
     SLICE_ROWS = 256,     /* handled in one loop turn, */
     SLICE_BYTES = 262144, /* or so much of them */
+    GATHERED = 8,         /* of them looked at before the first is handled */
     WATCHDOG_MS = 1000,
     HANG_MS = 10000,      /* a statement without an answer: the connection is given up */
     USAGE_PERIOD_MS = 5000,
@@ -56,18 +57,20 @@ static const char setup_sql[] =
     "set plan_cache_mode = force_generic_plan; set jit = off; set max_parallel_workers_per_gather = 0; "
     "set statement_timeout = 0; set idle_session_timeout = 0; set tcp_keepalives_idle = 5; "
     "set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s'; listen herald";
-#define NOW_US "(extract(epoch from statement_timestamp()) * 1000000)::bigint::text"
+/* A text of FEED_HEADER_PARTS; its time and its last part are those of the look itself. */
+#define HEADER(snapshot, xmin, insert_lsn, flush_lsn) \
+    "concat_ws(' ', " snapshot ", " xmin ", " insert_lsn ", " flush_lsn ", " \
+    "(extract(epoch from statement_timestamp()) * 1000000)::bigint, " \
+    "pg_snapshot_xmin(pg_current_snapshot()) = pg_snapshot_xmax(pg_current_snapshot()))"
 #define FEED_SQL(function) \
-    "select kind, user_id, id, version, body, snapshot, xmin, insert_lsn, flush_lsn, " \
-    "case kind when 'h' then " NOW_US " end, unread, " \
-    "case kind when 'h' then pg_snapshot_xmin(pg_current_snapshot()) = pg_snapshot_xmax(pg_current_snapshot()) end " \
+    "select kind, user_id, id, version, " \
+    "case kind when 'h' then " HEADER("snapshot", "xmin", "insert_lsn", "flush_lsn") " else body end, unread " \
     "from herald." function "($1::pg_snapshot, $2)"
 static const char prepare_sql[] = "prepare feed (text, int) as " FEED_SQL("feed")
                                   "; prepare feed_settled (text, int) as " FEED_SQL("feed_settled");
-static const char begin_sql[] = "select 'h', null, null, null, null, pg_current_snapshot()::text, "
-                                "pg_snapshot_xmin(pg_current_snapshot())::text, "
-                                "(pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text, "
-                                "(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text, " NOW_US ", null, null";
+static const char begin_sql[] = "select 'h', null, null, null, "
+    HEADER("pg_current_snapshot()", "pg_snapshot_xmin(pg_current_snapshot())",
+           "pg_current_wal_insert_lsn() - '0/0'::pg_lsn", "pg_current_wal_flush_lsn() - '0/0'::pg_lsn") ", null";
 
 struct feed {
     uv_loop_t *loop;
@@ -539,6 +542,44 @@ static void hear_bells(struct feed *feed)
     }
 }
 
+/* The next results that have come, NULL the last one of a statement. Returns how many. */
+static int gather(struct feed *feed, PGresult *results[GATHERED])
+{
+    int count = 0;
+    size_t bytes = 0;
+    do {
+        results[count] = PQgetResult(feed->link.conn);
+        if (PQntuples(results[count]) == 1 && feed->step == STEP_LOOK)
+            bytes += (size_t)PQgetlength(results[count], 0, FEED_BODY);
+    } while (results[count++] && count < GATHERED && bytes < SLICE_BYTES && !PQisBusy(feed->link.conn));
+    return count;
+}
+
+/* Several are looked for together. */
+static void expect_users(struct feed *feed, PGresult *const results[], int count)
+{
+    if (!feed->sink.expect || count < 2)
+        return;
+    for (int i = 0; i < count; i++)
+        if (results[i] && PQntuples(results[i]) == 1 && !PQgetisnull(results[i], 0, FEED_USER))
+            feed->sink.expect(feed->sink.owner, (struct text){PQgetvalue(results[i], 0, FEED_USER),
+                                                              (size_t)PQgetlength(results[i], 0, FEED_USER)});
+}
+
+/* False: the link was restarted. */
+static bool take_results(struct feed *feed, PGresult *const results[], int count)
+{
+    bool good = true;
+    for (int i = 0; i < count; i++) {
+        if (good && results[i])
+            good = take_result(feed, results[i]);
+        else if (good)
+            go_on(feed);
+        PQclear(results[i]);
+    }
+    return good;
+}
+
 /* Handles what has come, a slice at a time so that the loop goes round. */
 static void take_slice(struct feed *feed)
 {
@@ -546,19 +587,16 @@ static void take_slice(struct feed *feed)
     if (feed->paused)
         return; /* the idle watcher goes on */
     feed->slice_bytes = 0;
-    for (int left = SLICE_ROWS; feed->link.conn == conn && feed->link.state == LINK_UP; left--) {
+    for (int left = SLICE_ROWS; feed->link.conn == conn && feed->link.state == LINK_UP;) {
         if (feed->step == STEP_NONE || feed->step == STEP_POOLER || PQisBusy(feed->link.conn))
             break;
-        if (!left || feed->slice_bytes > SLICE_BYTES)
+        if (left <= 0 || feed->slice_bytes > SLICE_BYTES)
             return; /* the idle watcher goes on */
-        PGresult *result = PQgetResult(feed->link.conn);
-        if (!result) {
-            go_on(feed);
-            continue;
-        }
-        bool good = take_result(feed, result);
-        PQclear(result);
-        if (!good)
+        PGresult *results[GATHERED];
+        int count = gather(feed, results);
+        left -= count;
+        expect_users(feed, results, count);
+        if (!take_results(feed, results, count))
             break;
     }
     uv_idle_stop(&feed->more);

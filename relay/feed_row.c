@@ -1,28 +1,44 @@
 /* Rows of herald.feed(); see feed_row.h. */
 #include "feed_row.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* A decimal of PostgreSQL's; its texts are zero-terminated. */
-static bool read_number(struct text column, uint64_t *out)
+/* A decimal of PostgreSQL's. */
+static bool read_number(struct text digits, uint64_t *out)
 {
-    if (!column.size || column.size > 20 || strspn(column.bytes, "0123456789") != column.size)
-        return false;
-    errno = 0;
-    *out = strtoull(column.bytes, NULL, 10);
-    return errno == 0;
+    *out = 0;
+    for (size_t i = 0; i < digits.size; i++) {
+        unsigned digit = (unsigned)digits.bytes[i] - '0';
+        if (digit > 9 || __builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, digit, out))
+            return false;
+    }
+    return digits.size > 0;
 }
 
-static bool read_header(const struct text columns[FEED_COLUMNS], struct feed_header *header)
+static bool split_header(struct text body, struct text parts[FEED_HEADER_PARTS])
 {
-    header->snapshot = columns[FEED_SNAPSHOT];
-    header->settled = columns[FEED_SETTLED].size == 1 && columns[FEED_SETTLED].bytes[0] == 't';
-    return header->snapshot.size && read_number(columns[FEED_XMIN], &header->xmin) &&
-           read_number(columns[FEED_INSERT_LSN], &header->insert_lsn) &&
-           read_number(columns[FEED_FLUSH_LSN], &header->flush_lsn) &&
-           read_number(columns[FEED_NOW], &header->now_us);
+    for (int i = 0; i < FEED_HEADER_PARTS; i++) {
+        const char *space = body.size ? memchr(body.bytes, ' ', body.size) : NULL;
+        bool is_last = i == FEED_HEADER_PARTS - 1;
+        if (is_last != !space)
+            return false;
+        parts[i] = (struct text){body.bytes, space ? (size_t)(space - body.bytes) : body.size};
+        if (space)
+            body = (struct text){space + 1, body.size - parts[i].size - 1};
+    }
+    return true;
+}
+
+static bool read_header(struct text body, struct feed_header *header)
+{
+    struct text parts[FEED_HEADER_PARTS];
+    if (!split_header(body, parts))
+        return false;
+    header->snapshot = parts[FEED_SNAPSHOT];
+    header->settled = parts[FEED_SETTLED].size == 1 && parts[FEED_SETTLED].bytes[0] == 't';
+    return header->snapshot.size && read_number(parts[FEED_XMIN], &header->xmin) &&
+           read_number(parts[FEED_INSERT_LSN], &header->insert_lsn) &&
+           read_number(parts[FEED_FLUSH_LSN], &header->flush_lsn) && read_number(parts[FEED_NOW], &header->now_us);
 }
 
 /* Null: not counted. */
@@ -83,6 +99,6 @@ enum feed_row feed_row_read(const struct text columns[FEED_COLUMNS], struct feed
     if (columns[FEED_KIND].size != 1)
         return FEED_ROW_BAD;
     if (columns[FEED_KIND].bytes[0] == 'h')
-        return read_header(columns, header) ? FEED_ROW_HEADER : FEED_ROW_BAD;
+        return read_header(columns[FEED_BODY], header) ? FEED_ROW_HEADER : FEED_ROW_BAD;
     return read_change(columns, change) ? FEED_ROW_CHANGE : FEED_ROW_BAD;
 }

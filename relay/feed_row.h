@@ -7,22 +7,19 @@
 
 #include "change.h"
 
-/* The columns of herald.feed(), in its order but for the time and the last. */
+/* The columns of a look, which are few, as libpq copies their names with each row. */
 enum feed_column {
     FEED_KIND,
     FEED_USER,
     FEED_ID,
     FEED_VERSION,
-    FEED_BODY,
-    FEED_SNAPSHOT,
-    FEED_XMIN,
-    FEED_INSERT_LSN,
-    FEED_FLUSH_LSN,
-    FEED_NOW,
+    FEED_BODY, /* of a header: FEED_HEADER_PARTS texts, a space between two */
     FEED_UNREAD,
-    FEED_SETTLED,
     FEED_COLUMNS
 };
+
+/* In the order of struct feed_header, which explains them. */
+enum { FEED_SNAPSHOT, FEED_XMIN, FEED_INSERT_LSN, FEED_FLUSH_LSN, FEED_NOW, FEED_SETTLED, FEED_HEADER_PARTS };
 
 /* Where the feed stands: the header of each window. */
 struct feed_header {

@@ -8,7 +8,7 @@
 struct front;
 
 /* The door for sessions_start(). */
-extern const struct door front_door;
+const struct door *front_door(const struct config *config);
 
 /* listen_fd stays the caller's. NULL when libwebsockets cannot start (it has logged why). */
 struct front *front_new(struct relay *relay, int listen_fd);

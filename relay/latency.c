@@ -6,7 +6,7 @@
 #include <time.h>
 
 /* "2026-11-22T23:21:11.834629": what to_char() makes of a time, always so many digits. */
-enum { TIME_SIZE = 26 };
+enum { TIME_SIZE = 26, DAY_SIZE = 10 };
 
 /* A row may be written after the look began and still be seen by it; what is further ahead has a time of the
  * application's own. */
@@ -36,15 +36,23 @@ static bool has_form(const char *text)
     return true;
 }
 
+/* Unix time of a day's beginning. Mostly it is today's. */
+static int64_t day_s(const char *text)
+{
+    static char last[DAY_SIZE];
+    static int64_t last_s;
+    if (memcmp(text, last, DAY_SIZE) != 0) {
+        struct tm parts = {.tm_year = number(text, 4) - 1900, .tm_mon = number(text + 5, 2) - 1, .tm_mday = number(text + 8, 2)};
+        last_s = (int64_t)timegm(&parts);
+        memcpy(last, text, DAY_SIZE);
+    }
+    return last_s;
+}
+
 static int64_t time_us(const char *text)
 {
-    struct tm parts = {.tm_year = number(text, 4) - 1900,
-                       .tm_mon = number(text + 5, 2) - 1,
-                       .tm_mday = number(text + 8, 2),
-                       .tm_hour = number(text + 11, 2),
-                       .tm_min = number(text + 14, 2),
-                       .tm_sec = number(text + 17, 2)};
-    return (int64_t)timegm(&parts) * 1000000 + number(text + 20, 6);
+    int64_t second_s = (int64_t)number(text + 11, 2) * 3600 + number(text + 14, 2) * 60 + number(text + 17, 2);
+    return (day_s(text) + second_s) * 1000000 + number(text + 20, 6);
 }
 
 /* It is read from the end, where no text of the application's can stand. */

@@ -40,8 +40,15 @@ static struct frame *finish(struct parts *parts, enum frame_type type, const cha
 
 static struct text number(char out[NUMBER_SIZE], int64_t value)
 {
-    snprintf(out, NUMBER_SIZE, "%" PRId64, value);
-    return text_of(out);
+    char *at = out + NUMBER_SIZE, *end = at;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        *--at = '-';
+    return (struct text){at, (size_t)(end - at)};
 }
 
 /* RFC 3339 in UTC with microseconds, quoted; or null. */

@@ -14,6 +14,7 @@ static void push_to_user(struct user *user, const struct change *change, struct 
 {
     struct session *session;
     DL_FOREACH2(user->tabs, session, tab_next) {
+        session_expect(session->tab_next);
         if (session->marks && marks_intercept(session, change, frame))
             continue;
         session_push_shared(session, frame);
@@ -22,20 +23,20 @@ static void push_to_user(struct user *user, const struct change *change, struct 
 
 static void push_to_all(struct relay *relay, struct frame *frame)
 {
-    struct user *user, *next;
-    HASH_ITER (hh, relay->router.users, user, next) {
+    const struct user *user;
+    for (size_t at = 0; (user = table_next(&relay->router.users, &at));) {
         struct session *session;
         DL_FOREACH2(user->tabs, session, tab_next)
             session_push_shared(session, frame);
     }
 }
 
-/* Every tab is told its state anew, and every user counted. */
+/* Every tab is told its state anew, and every user counted; nobody comes or goes by that. */
 static void resync_all(struct relay *relay)
 {
-    struct user *user, *next;
+    struct user *user;
     marks_resync(relay);
-    HASH_ITER (hh, relay->router.users, user, next) {
+    for (size_t at = 0; (user = table_next(&relay->router.users, &at));) {
         struct session *session;
         user->deletions++;
         DL_FOREACH2(user->tabs, session, tab_next) {
@@ -108,6 +109,15 @@ void relay_deliver(struct relay *relay, const struct change *change, struct fram
         trace_take(relay, change, frame_payload(frame));
 }
 
+/* A user among thousands is in no cache, nor its tab: of several they come at the same time. */
+static void expect_change(void *owner, struct text id)
+{
+    struct relay *relay = owner;
+    const struct user *user = router_find(&relay->router, id);
+    if (user)
+        session_expect(user->tabs);
+}
+
 static bool take_change(void *owner, const struct change *change)
 {
     struct relay *relay = owner;
@@ -152,5 +162,5 @@ static void take_state(void *owner, bool live, const char *why)
 
 struct change_sink relay_sink(struct relay *relay)
 {
-    return (struct change_sink){take_change, take_window, take_resync, take_state, relay};
+    return (struct change_sink){take_change, take_window, take_resync, take_state, expect_change, relay};
 }

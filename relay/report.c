@@ -103,7 +103,7 @@ void report_make(const struct relay *relay, struct report *out)
     take_desk(relay->desk, out, &out->levels.desks_up);
     take_desk(relay->list_desk, out, &out->levels.list_desks_up);
     out->levels.sessions_max = (uint64_t)sessions_allowed(relay);
-    out->levels.users = HASH_COUNT(relay->router.users);
+    out->levels.users = relay->router.users.count;
     out->levels.guests = (uint64_t)relay->guests;
     for (int i = 0; i < API_STATES; i++)
         out->levels.api_requests[i] = (uint64_t)relay->api.in_state[i];

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "hash.h"
 #include "memory.h"
 #include "session.h"
 
@@ -13,11 +14,23 @@ bool router_is_current(const struct router *router, struct cursor cursor)
     return router->cursor[0] && cursor.epoch == router->now.epoch;
 }
 
+static uint64_t hash_of(struct text id)
+{
+    unsigned hash;
+    HASH_VALUE(id.bytes, id.size, hash);
+    return hash;
+}
+
+static bool has_id(const void *item, const void *wanted)
+{
+    const struct user *user = item;
+    const struct text *id = wanted;
+    return user->id_size == id->size && memcmp(user->id, id->bytes, id->size) == 0;
+}
+
 struct user *router_find(struct router *router, struct text id)
 {
-    struct user *user = NULL;
-    HASH_FIND(hh, router->users, id.bytes, id.size, user);
-    return user;
+    return table_find(&router->users, hash_of(id), has_id, &id);
 }
 
 static struct user *user_new(struct router *router, struct text id)
@@ -25,7 +38,7 @@ static struct user *user_new(struct router *router, struct text id)
     struct user *user = memory_zero(sizeof(*user) + id.size + 1);
     memcpy(user->id, id.bytes, id.size);
     user->id_size = (uint32_t)id.size;
-    HASH_ADD_KEYPTR(hh, router->users, user->id, user->id_size, user);
+    table_add(&router->users, hash_of(id), user);
     return user;
 }
 
@@ -52,6 +65,11 @@ struct user *router_leave(struct session *session, bool *emptied)
 
 void router_forget(struct router *router, struct user *user)
 {
-    HASH_DEL(router->users, user);
+    table_remove(&router->users, hash_of((struct text){user->id, user->id_size}), user);
     free(user);
+}
+
+void router_stop(struct router *router)
+{
+    table_free(&router->users);
 }

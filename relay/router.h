@@ -6,32 +6,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "hash.h"
 
 #include "change.h"
 #include "cursor.h"
 #include "rate.h"
+#include "table.h"
 
 struct session;
 
 /* A user with at least one session here. */
 struct user {
-    struct session *tabs; /* utlist over session.tab_prev/tab_next */
+    struct rate rate;   /* of its messages, over all tabs */
+    unsigned deletions; /* told so far: a page read before one must not be told after it */
     int tab_count;
+    /* From here on what a delivery looks at: of thousands of users nothing is in the processor's caches. */
+    struct user *count_prev, *count_next;
+    struct session *tabs; /* utlist over session.tab_prev/tab_next */
     bool count_changed : 1;    /* to be counted because its rows changed, not only for a login */
     unsigned count_list : 7;   /* of counts.c: enum count_list */
     unsigned count : 8;        /* unread notifications, when they are only to be told */
     unsigned count_period : 16; /* in which its tabs were told last */
-    struct user *count_prev, *count_next;
-    struct rate rate;   /* of its messages, over all tabs */
-    unsigned deletions; /* told so far: a page read before one must not be told after it */
     uint32_t id_size;
-    UT_hash_handle hh;
     char id[]; /* zero-terminated */
 };
 
 struct router {
-    struct user *users; /* uthash by id */
+    struct table users; /* by their ids' hashes */
     char cursor[CURSOR_TEXT_SIZE]; /* everything up to here has been given to every session */
     struct cursor now;             /* the same, read */
     bool mid_window;               /* changes behind it have been given, and more are to come */
@@ -48,5 +48,6 @@ struct user *router_join(struct router *router, struct session *session, struct 
  * router_forget(). */
 struct user *router_leave(struct session *session, bool *emptied);
 void router_forget(struct router *router, struct user *user);
+void router_stop(struct router *router); /* all sessions must be gone */
 
 #endif

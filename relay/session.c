@@ -93,6 +93,8 @@ struct pending {
 
 enum { PENDING_HEAD = sizeof(uint32_t), PENDING_MESSAGES_MAX = 4 };
 
+enum { EXPECTED = 16 /* sockets looked for together */ };
+
 static uint64_t now_s(void)
 {
     return clock_now_ms() / 1000;
@@ -131,7 +133,7 @@ void sessions_start(struct sessions *sessions, const struct door *door)
 void sessions_stop(struct sessions *sessions)
 {
     outbox_pool_free(&sessions->pool);
-    session_table_free(&sessions->by_id);
+    table_free(&sessions->by_id);
     peers_free(&sessions->peers);
     free(sessions->scratch);
     frame_drop(sessions->ping);
@@ -139,7 +141,7 @@ void sessions_stop(struct sessions *sessions)
 
 struct session *session_find(struct relay *relay, uint64_t id)
 {
-    struct session *session = session_table_find(&relay->sessions.by_id, id);
+    struct session *session = table_find(&relay->sessions.by_id, id, NULL, NULL);
     return session && session->state < SESSION_ENDING ? session : NULL;
 }
 
@@ -329,7 +331,7 @@ struct session *session_open(struct relay *relay, void *socket, struct net_addre
     session->stream = stream;
     session->peer = peers_enter(&sessions->peers, address, clock_now_ms(), relay->config->auth_failure_limit);
     rate_start(&session->rate, clock_now_ms(), relay->config->rate_limit);
-    session_table_add(&sessions->by_id, session);
+    table_add(&sessions->by_id, session->id, session);
     sessions->count++;
     sessions->opened[transport_of(session)]++;
     ++*state_count(session);
@@ -416,7 +418,7 @@ void session_gone(struct session *session)
     wheel_remove(&sessions->wheel, &session->deadline);
     outbox_clear(&session->outbox, &sessions->pool);
     peers_leave(&sessions->peers, session->peer, clock_now_ms(), session->relay->config->auth_failure_limit);
-    session_table_remove(&sessions->by_id, session);
+    table_remove(&sessions->by_id, session->id, session);
     --*state_count(session);
     sessions->count--;
     free(session->login);
@@ -606,11 +608,21 @@ void session_writable(struct session *session)
     touch(session); /* written with all others at the end of the turn */
 }
 
+/* What the library knows of these sockets is in no cache: looked for together, it comes in the time of one. */
+static void expect_sockets(const struct sessions *sessions)
+{
+    const struct session *session = sessions->touched;
+    for (int i = 0; session && i < EXPECTED; i++, session = session->touched_next)
+        door_of(session)->expect(session->socket);
+}
+
 bool sessions_flush(struct sessions *sessions, int most)
 {
     if (sessions->touched)
         sessions->sent.now_us = clock_now_us();
     for (int left = most; sessions->touched && left; left--) {
+        if ((most - left) % EXPECTED == 0)
+            expect_sockets(sessions);
         struct session *session = sessions->touched;
         DL_DELETE2(sessions->touched, session, touched_prev, touched_next);
         session->touched = false;

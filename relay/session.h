@@ -15,7 +15,7 @@
 #include "outbox.h"
 #include "peers.h"
 #include "rate.h"
-#include "session_table.h"
+#include "table.h"
 #include "wheel.h"
 
 struct login;
@@ -44,6 +44,7 @@ struct door {
     void (*kill)(void *socket);       /* closes now; session_gone() comes before it returns */
     void (*read)(void *socket, bool on); /* off: what the client sends waits in the kernel */
     uint32_t (*taken)(void *socket);  /* changes when the peer takes bytes */
+    void (*expect)(void *socket);     /* it is written to soon */
 };
 
 enum session_state {
@@ -90,7 +91,8 @@ enum end_reason {
 };
 
 struct session {
-    /* First what a heartbeat looks at: of thousands of sessions nothing is in the processor's caches. */
+    /* First what a heartbeat looks at, then what a delivery does: of thousands of sessions nothing is in the processor's
+     * caches. */
     struct wheel_entry deadline;
     struct relay *relay;
     void *socket;
@@ -100,31 +102,33 @@ struct session {
     uint8_t state;         /* enum session_state, changed by session_set_state() only */
     uint8_t missed_pings;
     uint8_t stalls; /* heartbeats at which its socket was full and nothing had been taken */
-    uint8_t reason; /* enum end_reason, once ending */
-    uint8_t pages;  /* asked for and not yet answered */
     bool unread;    /* door->read is off */
     bool touched;
-    bool dirty; /* its frames were dropped; it must be told anew */
+    bool dirty;     /* its frames were dropped; it must be told anew */
+    uint16_t marks; /* mark_reads whose echo from the feed is still to come */
     struct outbox outbox;
+    struct cursor told; /* all before has been written: where a catch-up would begin */
+    struct session *touched_prev, *touched_next;
+    struct session *tab_next;
+    struct replay *replay; /* a catch-up under way; NULL mostly */
+
+    struct session *tab_prev;
     uint64_t id;
     struct user *user; /* NULL before SESSION_JOINED */
     struct peer *peer; /* NULL without an address */
-    struct session *tab_prev, *tab_next;
-    struct session *touched_prev, *touched_next;
     struct login *login;     /* a token whose user is being looked up; NULL mostly */
     struct pending *pending; /* messages that cannot be handled yet; NULL mostly */
-    struct replay *replay;   /* a catch-up under way; NULL mostly */
-    struct cursor told;      /* all before has been written: where a catch-up would begin */
     int64_t expires_s;       /* Unix time of the token's end; 0: never */
     uint32_t taken; /* door->taken at the last heartbeat: of a stream, or at which its socket was full */
     struct rate rate;
-    uint16_t marks; /* mark_reads whose echo from the feed is still to come */
+    uint8_t reason; /* enum end_reason, once ending */
+    uint8_t pages;  /* asked for and not yet answered */
     bool warned_rate; /* the error before 4029 was sent */
     bool warned_expiry;
 };
 
 struct sessions {
-    struct session_table by_id;
+    struct table by_id; /* the sessions, by their ids */
     struct session *touched;
     struct outbox_pool pool;
     struct deliveries sent;
@@ -162,6 +166,14 @@ void session_receive(struct session *session, const char *bytes, size_t size, bo
 void session_heard(struct session *session); /* a pong */
 void session_writable(struct session *session);
 void session_gone(struct session *session); /* the socket is closed; frees the session */
+
+/* It is needed soon: of thousands of sessions nothing is in the processor's caches. May be NULL. */
+static inline void session_expect(const struct session *session)
+{
+    enum { CACHE_LINE = 64 };
+    for (size_t at = 0; session && at < sizeof(*session); at += CACHE_LINE)
+        __builtin_prefetch((const char *)session + at, 1);
+}
 
 struct session *session_find(struct relay *relay, uint64_t id); /* NULL: gone or ending */
 void session_public_id(const struct session *session, char out[SESSION_ID_SIZE]);

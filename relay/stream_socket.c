@@ -110,7 +110,13 @@ static uint32_t stream_taken(void *door)
     return socket_taken(((struct stream_socket *)door)->fd);
 }
 
-const struct door stream_door = {stream_write, stream_busy, stream_want_write, stream_kill, stream_read, stream_taken};
+static void stream_expect(void *door)
+{
+    __builtin_prefetch(door);
+}
+
+const struct door stream_door = {stream_write, stream_busy,  stream_want_write, stream_kill,
+                                 stream_read,  stream_taken, stream_expect};
 
 static void happened(struct session *session, uint32_t events)
 {
@@ -132,7 +138,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     struct epoll_event all[BATCH];
     int count = epoll_wait(sockets->epoll_fd, all, BATCH, 0);
     for (int i = 0; i < count; i++) {
-        struct session *session = session_table_find(&sockets->relay->sessions.by_id, all[i].data.u64);
+        struct session *session = table_find(&sockets->relay->sessions.by_id, all[i].data.u64, NULL, NULL);
         if (session)
             happened(session, all[i].events);
     }

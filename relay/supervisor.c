@@ -512,7 +512,7 @@ int supervisor_run(struct config *config, const int *listen_fds, int admin_fd)
     struct supervisor supervisor = {.config = config, .admin_fd = admin_fd};
     uv_loop_init(&supervisor.loop);
     start_handles(&supervisor);
-    struct change_sink sink = {take_change, take_window, take_resync, take_state, &supervisor};
+    struct change_sink sink = {take_change, take_window, take_resync, take_state, NULL, &supervisor};
     supervisor.feed = feed_new(&supervisor.loop, config, sink, on_fatal, &supervisor);
     start_slots(&supervisor, listen_fds);
     supervisor.admin =

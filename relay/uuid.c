@@ -3,16 +3,12 @@
 
 #include <string.h>
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+/* Its value and one: zero is no digit. */
+static const uint8_t hex_digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 static bool dash_at(size_t position)
 {
@@ -23,19 +19,15 @@ bool uuid_parse(const char *text, size_t size, struct uuid *out)
 {
     if (size != UUID_TEXT_SIZE - 1)
         return false;
-    struct uuid uuid = {{0}};
-    size_t digits = 0;
-    for (size_t i = 0; i < size; i++) {
-        if (dash_at(i)) {
-            if (text[i] != '-')
-                return false;
-            continue;
-        }
-        int value = hex_value(text[i]);
-        if (value < 0)
+    struct uuid uuid;
+    const char *at = text;
+    for (size_t i = 0; i < sizeof(uuid.bytes); i++) {
+        if (dash_at((size_t)(at - text)) && *at++ != '-')
             return false;
-        uuid.bytes[digits / 2] = (uint8_t)(uuid.bytes[digits / 2] << 4 | value);
-        digits++;
+        unsigned high = hex_digits[(uint8_t)*at++], low = hex_digits[(uint8_t)*at++];
+        if (!high || !low)
+            return false;
+        uuid.bytes[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     *out = uuid;
     return true;

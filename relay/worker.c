@@ -254,7 +254,7 @@ static bool open_rooms(struct worker *worker)
     relay->config = worker->config;
     relay->sharing = worker->place.bus_fd >= 0 ? worker->config->workers : 1;
     relay->counts.timer = &worker->counts_timer;
-    sessions_start(&relay->sessions, &front_door);
+    sessions_start(&relay->sessions, front_door(worker->config));
     relay->desk = desk_new(relay, DESK_MAIN);
     relay->list_desk = desk_new(relay, DESK_LISTS);
     worker->front = front_new(relay, worker->place.listen_fd);
@@ -322,6 +322,7 @@ static void close_rooms(struct worker *worker)
     marks_stop(&worker->relay.marks);
     inbox_stop(&worker->relay.inbox);
     api_stop(&worker->relay);
+    router_stop(&worker->relay.router);
     sessions_stop(&worker->relay.sessions);
     uv_loop_close(&worker->loop);
 }

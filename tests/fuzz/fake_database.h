@@ -17,7 +17,7 @@ struct note {
     uint64_t created_xid; /* since when it exists */
 };
 
-struct table {
+struct fake_table {
     struct note notes[USERS][NOTES];
     uint64_t truncated_xid; /* 0: never */
 };
@@ -30,12 +30,12 @@ struct event {
 };
 
 static struct {
-    struct table table;
+    struct fake_table table;
     uint64_t next_xid;
     uint32_t epoch;
     struct event events[EVENTS_MAX]; /* oldest first */
     int event_count;
-    struct table seen[FAKE_QUERIES]; /* by each query at the desk, in its order */
+    struct fake_table seen[FAKE_QUERIES]; /* by each query at the desk, in its order */
     int seen_count;
 } database;
 
@@ -257,7 +257,7 @@ static inline const char **new_row(struct full_answer *full)
     return full->answer.cells[full->answer.rows++];
 }
 
-static inline int count_notes(const struct table *seen, int user)
+static inline int count_notes(const struct fake_table *seen, int user)
 {
     int count = 0;
     for (int note = 0; note < NOTES; note++)
@@ -282,7 +282,7 @@ static inline void answer_resolve(struct full_answer *full, const struct desk_qu
 }
 
 static inline void answer_counts(struct full_answer *full, const struct desk_query *query,
-                                 const struct table *seen)
+                                 const struct fake_table *seen)
 {
     char name[TEXT_SIZE];
     for (int i = 0; array_element(query->values[0], i, name); i++) {
@@ -293,7 +293,7 @@ static inline void answer_counts(struct full_answer *full, const struct desk_que
     }
 }
 
-static inline void answer_one_page(struct full_answer *full, int user, const struct table *seen)
+static inline void answer_one_page(struct full_answer *full, int user, const struct fake_table *seen)
 {
     const char **row = new_row(full);
     char *list = new_text(full), *at = list;
@@ -311,7 +311,7 @@ static inline void answer_one_page(struct full_answer *full, int user, const str
     row[1] = list;
 }
 
-static inline void answer_pages(struct full_answer *full, const struct desk_query *query, const struct table *seen,
+static inline void answer_pages(struct full_answer *full, const struct desk_query *query, const struct fake_table *seen,
                                 bool in_pieces)
 {
     char name[TEXT_SIZE];
@@ -320,7 +320,7 @@ static inline void answer_pages(struct full_answer *full, const struct desk_quer
 }
 
 static inline void answer_mark_read(struct full_answer *full, const struct desk_query *query,
-                                    const struct table *seen)
+                                    const struct fake_table *seen)
 {
     char name[TEXT_SIZE], id[TEXT_SIZE];
     bool marked[USERS][NOTES] = {0};
@@ -357,7 +357,7 @@ static inline bool is_missed(const struct desk_query *query, int n, int user, in
 }
 
 /* The row of that user with the smallest place that was not told, or none. */
-static inline bool next_missed(const struct desk_query *query, int n, int user, const struct table *seen,
+static inline bool next_missed(const struct desk_query *query, int n, int user, const struct fake_table *seen,
                                const bool told[NOTES], int *note)
 {
     *note = -1;
@@ -371,7 +371,7 @@ static inline bool next_missed(const struct desk_query *query, int n, int user, 
 }
 
 static inline void answer_one_resume(struct full_answer *full, const struct desk_query *query, int n,
-                                     int user, const struct table *seen, bool in_pieces)
+                                     int user, const struct fake_table *seen, bool in_pieces)
 {
     char since[TEXT_SIZE];
     bool told[NOTES] = {0}, more = true;
@@ -406,14 +406,14 @@ static inline void answer_one_resume(struct full_answer *full, const struct desk
 }
 
 static inline void answer_resume(struct full_answer *full, const struct desk_query *query,
-                                 const struct table *seen, bool in_pieces)
+                                 const struct fake_table *seen, bool in_pieces)
 {
     char name[TEXT_SIZE];
     for (int n = 0; array_element(query->values[0], n, name); n++)
         answer_one_resume(full, query, n, user_find(name), seen, in_pieces);
 }
 
-static inline void answer_well(const struct desk_query *query, const struct table *seen, bool in_pieces)
+static inline void answer_well(const struct desk_query *query, const struct fake_table *seen, bool in_pieces)
 {
     static struct full_answer full;
     full.text_count = 0;
@@ -459,7 +459,7 @@ static inline void database_answer(int how)
     if (!fake_desk.count)
         return;
     run_statements();
-    struct table seen = database.seen[0];
+    struct fake_table seen = database.seen[0];
     database.seen_count--;
     memmove(database.seen, database.seen + 1, (size_t)database.seen_count * sizeof(seen));
     bool has_an_end = fake_desk.queries[0].statement == DESK_RESUME; /* that answer is never empty */

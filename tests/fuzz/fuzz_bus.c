@@ -37,7 +37,7 @@ static void on_state(void *owner, bool live, const char *why)
 static size_t read_in_pieces(const uint8_t *bytes, size_t size, size_t piece, struct record *record,
                              bool *broken)
 {
-    const struct bus_sink sink = {on_change, {NULL, on_window, on_resync, on_state, record}};
+    const struct bus_sink sink = {on_change, {NULL, on_window, on_resync, on_state, NULL, record}};
     size_t at = 0;
     *broken = false;
     for (size_t have = 0; have < size && !*broken;) {

@@ -193,8 +193,8 @@ static void assert_all(void)
         joined += tabs[i].open && tabs[i].socket.session->user;
     }
     assert(count == fake_relay.sessions.count);
-    struct user *user, *next;
-    HASH_ITER (hh, fake_relay.router.users, user, next) {
+    const struct user *user;
+    for (size_t at = 0; (user = table_next(&fake_relay.router.users, &at));) {
         assert(user->tab_count > 0 && user->tab_count <= most_tabs);
         listed += user->tab_count;
     }

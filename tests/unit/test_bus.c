@@ -58,7 +58,7 @@ static void on_state(void *owner, bool live, const char *why)
     note("state %s %s\n", live ? "live" : "down", why);
 }
 
-static const struct bus_sink sink = {on_change, {NULL, on_window, on_resync, on_state, &the_owner}};
+static const struct bus_sink sink = {on_change, {NULL, on_window, on_resync, on_state, NULL, &the_owner}};
 
 static void start(void)
 {
