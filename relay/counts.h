@@ -17,7 +17,7 @@ struct user;
 enum {
     COUNTS_PERIOD_MS = 50,
     COUNTS_PERIOD_MAX_MS = 500,
-    COUNTS_PAUSE = 4,        /* times as long as the last statement took, from its beginning */
+    COUNTS_PAUSE = 8,        /* times as long as the last statement took, from its beginning */
     COUNTS_BATCH_MAX = 1000, /* users a statement */
 };
 

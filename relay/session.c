@@ -394,7 +394,7 @@ void session_end(struct session *session, enum end_reason reason)
         return;
     finish(session, reason, SESSION_ENDING);
     session_push_now(session, session->stream
-                                  ? stream_end(session->stream, reason)
+                                  ? stream_end(session->stream, (int)reason)
                                   : frame_new_close((uint16_t)end_table[reason].code, end_table[reason].text));
 }
 

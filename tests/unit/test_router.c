@@ -258,7 +258,7 @@ static bool is_counted_after(uint64_t ms)
 
 START_TEST(what_takes_the_database_long_is_done_more_rarely)
 {
-    static const uint64_t took_ms[] = {0, 12, 13, 40, 125, 5000}, wait_ms[] = {50, 50, 52, 160, 500, 500};
+    static const uint64_t took_ms[] = {0, 6, 7, 40, 63, 5000}, wait_ms[] = {50, 50, 56, 320, 500, 500};
     for (size_t i = 0; i < LENGTH(took_ms); i++) {
         advance_ms(COUNTS_PERIOD_MAX_MS);
         deliver(CHANGE_NEW, "alice", BODY);
