@@ -379,6 +379,8 @@ static void check(struct api_request *request)
     bool is_sending = on_its_way && recv(lws_get_socket_fd(guest->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
     if (is_sending || is_late)
         cut_off(guest);
+    else if (!on_its_way && guest->is_overrun)
+        shutdown(lws_get_socket_fd(guest->wsi), SHUT_WR); /* it has its answer, and libwebsockets waits for no end */
     else if (!on_its_way && !guest->is_leaving)
         forget_request(guest);
 }

@@ -382,7 +382,9 @@ describe('the HTTP API', () => {
         assert.deepEqual([page.body.notifications.length, page.body.notifications[0].message.length], [3, 1_500_001]);
       }
       agent.destroy();
-      for (const also of [(slow) => slow.write(raw('GET', API, { user })), (slow) => slow.socket.end()]) {
+      const sends = (slow) => slow.write(raw('GET', API, { user }));
+      const leaves = (slow) => slow.socket.end();
+      for (const also of [sends, leaves]) {
         const answers = () => relay.log().split('method=GET resource=notifications status=200').length;
         const had = answers();
         const slow = new RawSocket(relay, { allowHalfOpen: true });
@@ -394,7 +396,10 @@ describe('the HTTP API', () => {
         await sleep(1_100); // the relay looks at each turn of its loop, and there is one a second at least
         slow.socket.resume();
         await slow.end;
-        assert.ok(slow.data.length < 4_400_000, `${slow.data.length} of an answer of 4.5 MB`);
+        // libwebsockets 4.3 has read what was sent: then it ends behind the answer, which is the only one.
+        const [head, more] = slow.data.toString('latin1').split('HTTP/1.1 ').slice(1);
+        assert.ok(head && !more, 'one answer at most');
+        if (also.name === 'leaves') assert.ok(slow.data.length < 4_400_000, `${slow.data.length} of an answer of 4.5 MB`);
         slow.destroy();
       }
       assert.equal((await call('GET', `${API}?limit=1`, { user })).status, 200);
