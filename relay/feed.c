@@ -547,11 +547,13 @@ static int gather(struct feed *feed, PGresult *results[GATHERED])
 {
     int count = 0;
     size_t bytes = 0;
+    PGresult *result;
     do {
-        results[count] = PQgetResult(feed->link.conn);
-        if (PQntuples(results[count]) == 1 && feed->step == STEP_LOOK)
-            bytes += (size_t)PQgetlength(results[count], 0, FEED_BODY);
-    } while (results[count++] && count < GATHERED && bytes < SLICE_BYTES && !PQisBusy(feed->link.conn));
+        result = PQgetResult(feed->link.conn);
+        results[count++] = result;
+        if (PQntuples(result) == 1 && feed->step == STEP_LOOK)
+            bytes += (size_t)PQgetlength(result, 0, FEED_BODY);
+    } while (result && count < GATHERED && bytes < SLICE_BYTES && !PQisBusy(feed->link.conn));
     return count;
 }
 

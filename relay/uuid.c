@@ -22,8 +22,11 @@ bool uuid_parse(const char *text, size_t size, struct uuid *out)
     struct uuid uuid;
     const char *at = text;
     for (size_t i = 0; i < sizeof(uuid.bytes); i++) {
-        if (dash_at((size_t)(at - text)) && *at++ != '-')
-            return false;
+        if (dash_at((size_t)(at - text))) {
+            if (*at != '-')
+                return false;
+            at++;
+        }
         unsigned high = hex_digits[(uint8_t)*at++], low = hex_digits[(uint8_t)*at++];
         if (!high || !low)
             return false;
