@@ -48,6 +48,7 @@ struct front {
     struct relay *relay;
     struct lws_context *context;
     struct lws_vhost *vhost;
+    struct lws_protocols protocols[2]; /* the first one also serves clients that name no subprotocol */
     struct lws *listener;
     struct proxy_intake *intake;
     struct doorman *doorman;
@@ -622,17 +623,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-/* The first one also serves clients that name no subprotocol. */
-#define PROTOCOL "pgherald.v1"
-static const struct lws_protocols protocols[] = {
-    {.name = PROTOCOL, .callback = on_event, .rx_buffer_size = RX_BYTES, .tx_packet_size = WRITE_BYTES},
-    {0},
-};
-static const struct lws_protocols tls_protocols[] = {
-    {.name = PROTOCOL, .callback = on_event, .rx_buffer_size = TLS_RX_BYTES, .tx_packet_size = WRITE_BYTES},
-    {0},
-};
-
 /* Without it libwebsockets keeps a sorted list of ping timers, and accepting gets slower with
  * every connection. */
 static const lws_retry_bo_t no_keepalive = {0};
@@ -667,12 +657,16 @@ static struct lws_context *context_new(struct front *front)
 {
     const struct config *config = front->relay->config;
     void *loops[] = {front->relay->loop};
+    front->protocols[0] = (struct lws_protocols){.name = "pgherald.v1",
+                                                 .callback = on_event,
+                                                 .rx_buffer_size = config->tls_cert ? TLS_RX_BYTES : RX_BYTES,
+                                                 .tx_packet_size = WRITE_BYTES};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                    LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG, /* see RAW_ADOPT */
         .foreign_loops = loops,
-        .protocols = config->tls_cert ? tls_protocols : protocols,
+        .protocols = front->protocols,
         .user = front,
         .server_string = "pgherald",
         .vhost_name = "pgherald",
@@ -711,7 +705,7 @@ struct front *front_new(struct relay *relay, int listen_fd)
         return NULL;
     lws_sock_file_fd_type fd = {.filefd = front->listen_fd};
     front->listener =
-        lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, PROTOCOL, NULL);
+        lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, front->protocols[0].name, NULL);
     return front->listener ? front : NULL;
 }
 

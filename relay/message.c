@@ -1,9 +1,7 @@
 /* Server messages: values in, frames out. Pure but for memory. */
 #include "message.h"
 
-#include <inttypes.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
