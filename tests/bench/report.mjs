@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { drawCharts } from './report/charts.mjs'
 import { capacityTable, growthTables } from './report/growth.mjs'
 import { readFigures } from './report/figures.mjs'
-import { countsTable, mustsTable, serversTable, streamsTable, writersTable } from './report/musts.mjs'
+import { countsTable, mustsTable, scrapeTable, serversTable, streamsTable, watchTable, writersTable } from './report/musts.mjs'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 const args = process.argv.slice(2)
@@ -28,6 +28,8 @@ const blocks = {
   counts: countsTable(figures),
   streams: streamsTable(figures),
   writers: writersTable(figures),
+  watch: watchTable(figures),
+  scrape: scrapeTable(figures),
   growth: growthTables(figures),
   capacity: capacityTable(figures),
 }

@@ -148,6 +148,32 @@ export function writersTable(figures) {
   return markdown(['disk', 'writers', ...variants], rows)
 }
 
+// The statement of an application's table at 1,000 a second, without and with what tells of its rows.
+export function watchTable(figures) {
+  const median = makeMedian(figures)
+  const variants = ['alone', 'watch', 'by_hand', 'plain']
+  const rows = ['watch', 'watch-slow'].map((figure) => {
+    const alone = median(figure, 'alone', 'statement_ms')
+    return [
+      figure === 'watch' ? 'local disk' : 'fdatasync + 1 ms',
+      ...variants.map((variant) => {
+        const took = median(figure, variant, 'statement_ms')
+        return took && variant !== 'alone' ? `${show(took)}, ${(took / alone).toFixed(2)} ×` : show(took)
+      }),
+    ]
+  })
+  return markdown(['disk', 'alone, ms', '`herald.watch`', 'a trigger by hand', 'the same into a plain table'], rows)
+}
+
+export function scrapeTable(figures) {
+  const median = makeMedian(figures)
+  const rows = labelsOf(figures, 'scrape').map((label) => [
+    label.replace(/^1 /, 'one worker, ').replace(/^2 /, 'two workers, '),
+    ...['scrape_p50_ms', 'scrape_p99_ms', 'bytes'].map((key) => show(median('scrape', 'pgherald', key, label))),
+  ])
+  return markdown(['/metrics with 10,000 sessions', 'p50 ms', 'p99 ms', 'bytes'], rows)
+}
+
 export function countsTable({ lines }) {
   const keys = ['deliveries', 'lost', 'duplicate', 'misrouted', 'failed']
   const rows = servers.map((server) => [
