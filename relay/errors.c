@@ -20,7 +20,8 @@ const struct error_entry error_table[] = {
     {ERROR_IN_CLOSE, "database_unavailable", "1013: the database did not answer a login within 10 s",
      "See what /readyz says"},
     {ERROR_IN_CLOSE, "no_token",
-     "4000: the first message was not `authenticate`, and the request had no token", "Send the token first"},
+     "4000: the first message was not `authenticate`, and the request had no token. 401: no token came with the request",
+     "Send the token first; over HTTP as Authorization: Bearer"},
     {ERROR_IN_CLOSE, "login_deadline", "4000: no token came within 10 s", "Send the token at once"},
     {ERROR_IN_CLOSE, "token_malformed",
      "4000: not three parts of base64url, a header or claims that are not allowed, or over 8192 bytes",
@@ -36,7 +37,7 @@ const struct error_entry error_table[] = {
     {ERROR_IN_CLOSE, "token_audience", "4001: `aud` has no HERALD_JWT_AUDIENCE", "Correct one of the two"},
     {ERROR_IN_CLOSE, "token_refused",
      "4001: an algorithm or a `kid` that the key file does not have, or a header the relay does not "
-     "understand",
+     "understand. 401: as any of the names that begin with token_; `detail` says which",
      "Compare the token's header with HERALD_JWT_ALG and the key file"},
     {ERROR_IN_CLOSE, "token_other_user", "4001: a new token in an open connection is of another user",
      "Open another connection for another user"},
@@ -94,6 +95,33 @@ const struct error_entry error_table[] = {
      "Ask again after `retry_after_ms`; see what /readyz says"},
     {ERROR_IN_MESSAGE, "internal", "the database refused the relay's own statement",
      "Look for query_failed in the log, which has the SQLSTATE"},
+
+    /* problem.c: problem_table; the codes that messages and closes do not have */
+    {ERROR_IN_PROBLEM, "bad_request", "400: two lengths, a length that is no number, or a body where none is taken",
+     "Mend the client"},
+    {ERROR_IN_PROBLEM, "insufficient_scope", "403: a notification for somebody else, and the token's `scope` lacks "
+     "notifications:write",
+     "Let the issuer give the scope to programs that notify others; users' tokens need none for their own"},
+    {ERROR_IN_PROBLEM, "origin_not_allowed",
+     "403: a page of an origin that is neither the relay's own nor in HERALD_ALLOWED_ORIGINS",
+     "Add the origin, with its port; let the proxy pass on Host"},
+    {ERROR_IN_PROBLEM, "method_not_allowed", "405: a method that the resource does not have",
+     "Use one of those in Allow"},
+    {ERROR_IN_PROBLEM, "key_in_use", "409: another request with this Idempotency-Key is under way",
+     "Send the same request again after a moment: it gets the other's answer"},
+    {ERROR_IN_PROBLEM, "gone",
+     "410: a request with this Idempotency-Key was carried out, and its notification was deleted since",
+     "None: it was stored once; to notify again take a new key"},
+    {ERROR_IN_PROBLEM, "length_required", "411: a chunked body, or one without a length", "Send a Content-Length"},
+    {ERROR_IN_PROBLEM, "too_large", "413: a body over HERALD_MAX_MESSAGE_BYTES",
+     "Send fewer ids or a shorter text, or raise the limit"},
+    {ERROR_IN_PROBLEM, "unsupported_type", "415: a body that is not application/json, or is compressed",
+     "Send Content-Type: application/json and no Content-Encoding"},
+    {ERROR_IN_PROBLEM, "expectation_failed", "417: an Expect other than 100-continue", "Leave Expect out"},
+    {ERROR_IN_PROBLEM, "key_reused", "422: this Idempotency-Key was sent before with another body",
+     "Take a new key for each new notification, and the same one only to send it again"},
+    {ERROR_IN_PROBLEM, "too_many_at_once", "429: too many requests of one user are under way at once",
+     "Wait for answers before asking again, at least Retry-After"},
 
     /* pg_link.c: causes */
     {ERROR_IN_DATABASE, "database_unreachable", "nobody answers at that address, or not within 10 s",
@@ -254,8 +282,9 @@ const struct error_entry *errors_find(const char *code)
 void errors_print_markdown(FILE *out)
 {
     static const char *const places[ERROR_PLACES] = {
-        [ERROR_IN_CLOSE] = "close",       [ERROR_IN_HTTP] = "HTTP",       [ERROR_IN_MESSAGE] = "message",
-        [ERROR_IN_DATABASE] = "database", [ERROR_IN_COMMAND] = "command", [ERROR_IN_LOG] = "log",
+        [ERROR_IN_CLOSE] = "close", [ERROR_IN_HTTP] = "HTTP",         [ERROR_IN_MESSAGE] = "message",
+        [ERROR_IN_PROBLEM] = "API", [ERROR_IN_DATABASE] = "database", [ERROR_IN_COMMAND] = "command",
+        [ERROR_IN_LOG] = "log",
     };
     fputs("| error | seen in | cause | remedy |\n|---|---|---|---|\n", out);
     for (size_t i = 0; i < error_table_size; i++)

@@ -11,6 +11,7 @@ enum error_place {
     ERROR_IN_CLOSE,    /* the close frame; `reason` of session_closed */
     ERROR_IN_HTTP,     /* a refused request; counters handshakes_refused_… */
     ERROR_IN_MESSAGE,  /* `code` of a message to the client */
+    ERROR_IN_PROBLEM,  /* `code` of a problem of the HTTP API, or of a stream */
     ERROR_IN_DATABASE, /* what PostgreSQL or libpq says */
     ERROR_IN_COMMAND,  /* pgherald doctor and trace */
     ERROR_IN_LOG,      /* the event of a line of level warn or error */

@@ -49,6 +49,13 @@ describe('errors', () => {
     assert.deepEqual(sorted(codes), sorted(names('message')));
   });
 
+  it('every code of a problem has an entry, and an entry of the API is a problem', () => {
+    const codes = new Set([...read('relay/problem.c').matchAll(/\[PROBLEM_\w+\] = \{\d+, "[^"]+", "(\w+)"/g)].map(([, code]) => code));
+    assert.ok(codes.size > 20, sorted(codes).join());
+    assert.deepEqual(sorted(codes).filter((code) => !all().has(code)), []);
+    assert.deepEqual(sorted(names('API')).filter((code) => !codes.has(code)), []);
+  });
+
   it('whatever the commands blame has an entry, and an entry is blamed', () => {
     const blamed = new Set([
       ...inSources(/\bfindings_(?:warn|fail)\([^"();]+, "(\w+)"/g),
