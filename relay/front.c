@@ -25,6 +25,7 @@
 #include "odd_request.h"
 #include "origin.h"
 #include "proxy_intake.h"
+#include "refusal_response.h"
 #include "socket_taken.h"
 #include "stream.h"
 #include "stream_socket.h"
@@ -257,14 +258,41 @@ static const char *header(struct lws *wsi, enum lws_token_indexes which, char *o
     return out;
 }
 
-/* Only `Upgrade: websocket`. The upgrade path of libwebsockets 4.1 reads freed memory when the
- * header is gone, so its argument is not looked at. */
+static void note_refusal(struct lws *wsi, enum refusal refusal)
+{
+    counters_refused(&front_of(wsi)->relay->counters, refusal, refusal_reason(refusal));
+}
+
+/* In plain text; the connection ends with it. */
+static int refuse(struct lws *wsi, enum refusal refusal)
+{
+    char response[REFUSAL_RESPONSE_SIZE];
+    size_t size = refusal_response(response, refusal, refusal_reason(refusal), front_of(wsi)->hsts_line);
+    note_refusal(wsi, refusal);
+    door_write(wsi, (const uint8_t *)response, size);
+    return -1;
+}
+
+/* RFC 9110 §7.6.1: a list; with this member it is the hop before that wants an upgrade. */
+static bool connection_has_upgrade(struct lws *wsi)
+{
+    char value[256], *rest = NULL;
+    header(wsi, WSI_TOKEN_CONNECTION, value, sizeof(value));
+    for (char *member = strtok_r(value, ", \t", &rest); member; member = strtok_r(NULL, ", \t", &rest))
+        if (strcasecmp(member, "upgrade") == 0)
+            return true;
+    return false;
+}
+
+/* Only to WebSocket. A proxy that forwards half of a handshake is answered here, as libwebsockets would say nothing. The
+ * upgrade path of its version 4.1 reads freed memory when the header is gone, so its argument is not looked at. */
 static int confirm_upgrade(struct lws *wsi)
 {
     char value[32];
-    if (!lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE))
-        return -1;
-    return strcasecmp(header(wsi, WSI_TOKEN_UPGRADE, value, sizeof(value)), "websocket") == 0 ? 0 : -1;
+    bool wanted = lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) &&
+                  strcasecmp(header(wsi, WSI_TOKEN_UPGRADE, value, sizeof(value)), "websocket") == 0 &&
+                  connection_has_upgrade(wsi);
+    return wanted ? 0 : refuse(wsi, REFUSAL_NOT_WEBSOCKET);
 }
 
 /* The token of the Authorization header or of the query; empty when there is none. */
@@ -305,7 +333,7 @@ static bool is_websocket(struct lws *wsi)
 }
 
 /* REFUSALS: not at all. */
-static enum refusal refuse_handshake(struct lws *wsi)
+static enum refusal why_no_handshake(struct lws *wsi)
 {
     const struct config *config = front_of(wsi)->relay->config;
     char value[512], host[256];
@@ -320,19 +348,10 @@ static enum refusal refuse_handshake(struct lws *wsi)
     return REFUSALS;
 }
 
-static void note_refusal(struct lws *wsi, enum refusal refusal)
-{
-    counters_refused(&front_of(wsi)->relay->counters, refusal, refusal_reason(refusal));
-}
-
 static int check_handshake(struct lws *wsi)
 {
-    enum refusal refusal = refuse_handshake(wsi);
-    if (refusal == REFUSALS)
-        return 0;
-    note_refusal(wsi, refusal);
-    lws_return_http_status(wsi, (unsigned)refusal_status(refusal), NULL);
-    return 1;
+    enum refusal why = why_no_handshake(wsi);
+    return why == REFUSALS ? 0 : refuse(wsi, why);
 }
 
 /* The cursor of the query; its bytes are NULL when there is none. libwebsockets looks no further than an argument
@@ -378,10 +397,10 @@ static void established(struct lws *wsi)
 
 /* ---- streams ---- */
 
-static bool asks_for_stream(struct lws *wsi, enum lws_token_indexes method)
+static bool asks_for(struct lws *wsi, enum lws_token_indexes method, const char *path)
 {
-    char path[sizeof(STREAM) + 1];
-    return strcmp(header(wsi, method, path, sizeof(path)), STREAM) == 0;
+    char asked[sizeof(STREAM) + 1]; /* the longer one */
+    return strcmp(header(wsi, method, asked, sizeof(asked)), path) == 0;
 }
 
 /* A response that ends the connection; the frame is dropped. */
@@ -494,10 +513,12 @@ static int end_body(struct lws *wsi)
 
 static int answer_request(struct lws *wsi)
 {
-    if (asks_for_stream(wsi, WSI_TOKEN_GET_URI))
+    if (asks_for(wsi, WSI_TOKEN_GET_URI, STREAM))
         return open_stream(wsi);
-    if (asks_for_stream(wsi, WSI_TOKEN_OPTIONS_URI))
+    if (asks_for(wsi, WSI_TOKEN_OPTIONS_URI, STREAM))
         return answer_preflight(wsi);
+    if (asks_for(wsi, WSI_TOKEN_GET_URI, ENDPOINT))
+        return refuse(wsi, REFUSAL_NOT_WEBSOCKET);
     return answer_http(wsi);
 }
 

@@ -9,7 +9,9 @@ static const struct {
     const char *word;
 } refusal_table[REFUSALS] = {
     [REFUSAL_BAD_REQUEST] = {400, "Bad Request", "", "bad request", "400_bad_request"},
-    [REFUSAL_NOT_WEBSOCKET] = {400, "Bad Request", "", "no WebSocket handshake", "400_not_websocket"},
+    [REFUSAL_NOT_WEBSOCKET] = {400, "Bad Request", "",
+                               "no WebSocket handshake; does a proxy pass on Upgrade and Connection?",
+                               "400_not_websocket"},
     [REFUSAL_NO_TOKEN] = {403, "Forbidden", "", "authenticate first", "403_no_token"},
     [REFUSAL_TOKEN] = {403, "Forbidden", "", "token refused", "403_token"},
     [REFUSAL_NO_USER] = {403, "Forbidden", "", "unknown user", "403_unknown_user"},
