@@ -127,4 +127,48 @@ describe('watched tables', () => {
     assert.equal(new Set(titles).size, 300);
     await relay.stop();
   });
+
+  it('two transactions with one dedupe_key: who comes second waits, tells nobody twice, and takes part in no deadlock', async () => {
+    await as('postgres', `create table public.stock (id int primary key, n int); insert into public.stock values (1, 1);
+      create table public.invoices (id int generated always as identity, customer text);
+      select herald.watch('public.invoices', 'customer', 'Invoice {id}', dedupe_key => 'overdue-{customer}')`);
+    const told = async () => (await as('postgres', `select user_id from herald.notifications where dedupe_key like 'overdue-%'
+      order by created_at`)).rows.map((row) => row.user_id);
+    const [first, second] = await Promise.all([cluster.connect(db.name, 'postgres'), cluster.connect(db.name, 'postgres')]);
+    const warnings = [];
+    second.on('notice', (notice) => warnings.push(notice.message));
+    const bill = (session, customer) => session.query(`begin; insert into public.invoices (customer) values ('${customer}')`);
+    try {
+      // Each has what the other wants. PostgreSQL looks for deadlocks when one has waited for a second.
+      await bill(first, 'a');
+      await second.query('begin; update public.stock set n = n + 1 where id = 1');
+      const locked = first.query('update public.stock set n = n + 1 where id = 1; commit');
+      await new Promise((done) => setTimeout(done, 500));
+      await second.query(`insert into public.invoices (customer) values ('a'); commit`);
+      await locked;
+      assert.deepEqual(await told(), ['a']);
+      assert.equal(warnings.length, 1, warnings.join());
+      assert.match(warnings[0], /herald\.watch 'watch' on public\.invoices made no notification: .*the same dedupe_key/);
+
+      // Who rolls back leaves the key to who has waited; who commits has told of both.
+      for (const [customer, end] of [['b', 'rollback'], ['c', 'commit']]) {
+        await bill(first, customer);
+        const waits = bill(second, customer);
+        await new Promise((done) => setTimeout(done, 100));
+        await first.query(end);
+        await waits;
+        await second.query('commit');
+      }
+      assert.deepEqual(await told(), ['a', 'b', 'c']);
+      assert.equal(warnings.length, 1, warnings.join());
+
+      // Other keys are not waited for.
+      await bill(first, 'd');
+      await bill(second, 'e');
+      await Promise.all([first.query('commit'), second.query('commit')]);
+      assert.deepEqual((await told()).slice(3).sort(), ['d', 'e']);
+    } finally {
+      await Promise.all([first.end(), second.end()]);
+    }
+  });
 });

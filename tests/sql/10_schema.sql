@@ -17,7 +17,8 @@ select results_eq('select id, name from herald.migrations order by id',
             (6, '0006_page_bytes'), (7, '0007_origin'), (8, '0008_resume_plan'),
             (9, '0009_users_feed'), (10, '0010_pages'), (11, '0011_stamp_by_default'),
             (12, '0012_watch'), (13, '0013_trace'), (14, '0014_http'),
-            (15, '0015_counted_feed'), (16, '0016_stamped_reads'), (17, '0017_insert_cost') $$,
+            (15, '0015_counted_feed'), (16, '0016_stamped_reads'), (17, '0017_insert_cost'),
+            (18, '0018_watch_keys') $$,
   'every migration has recorded itself');
 select results_eq('select count(*) from herald.state', array[1::bigint], 'the state is one row');
 select throws_ok('insert into herald.state default values', '23505', null, 'and cannot be two');

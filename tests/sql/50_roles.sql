@@ -37,6 +37,7 @@ select set_eq($$ select t.may_execute('app_login') $$, array[
   'herald.watch_check(regclass,jsonb)', 'herald.watch_check_condition(regclass,text)', 'herald.watch_code(regclass,jsonb)',
   'herald.watch_column(regclass,text,text)', 'herald.watch_config(bytea)', 'herald.watch_data(regclass,jsonb)',
   'herald.watch_failed(oid,text,text,text)', 'herald.watch_forget(oid,text)', 'herald.watch_function(regclass,text)',
+  'herald.watch_keys(text[])',
   'herald.watch_template(regclass,text,text,boolean)', 'herald.watch_values(regclass,jsonb)'], 'an application may execute the functions made for it, and nothing else');
 select is_empty($$ select t.may_execute('stranger') $$, 'others may execute nothing');
 select set_eq($$ select t.may_touch('relay_login') $$, array['notifications select', 'tombstones select', 'messages select'],

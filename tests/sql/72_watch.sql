@@ -136,6 +136,7 @@ select throws_ok($$ select herald.watch('shop.orders', 'customer_id', null) $$, 
 select throws_ok($$ select herald.watch(null, 'customer_id', 'x') $$, '22004', 'table_name must not be null', 'no table');
 select throws_ok($$ select herald.watch('shop.orders', 'customer_id', 'x', severity => 'fatal') $$, '22023', null, 'an unknown severity');
 select throws_ok($$ select herald.watch('shop.orders', 'customer_id', 'x', expires_after => '-1 day') $$, '22023', 'expires_after must be more than 0', 'expired before');
+select throws_ok($$ select herald.watch('shop.orders', 'customer_id', 'x', expires_after => '300000 years') $$, '22023', 'expires_after must be 1000 years at most, not 300000 years', 'later than a date can be');
 select throws_ok($$ select herald.watch('shop.orders', 'customer_id', 'x', on_insert => false) $$, '22023', null, 'nothing to watch');
 select throws_ok(format('select herald.watch(%L, %L, %L, name => %L)', 'shop.orders', 'customer_id', 'x', n), '22023', null, 'name: ' || coalesce(n, 'null'))
 from unnest(array['', 'A', '1', 'a b', 'a"b', repeat('a', 31), null]) n;
