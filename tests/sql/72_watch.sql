@@ -313,7 +313,7 @@ select lives_ok($$ select t.run('b', 'insert into shop.U&"\0447\0430\0439" value
                 'a name that the client''s encoding lacks does not make an error of the warning');
 select t.run('b', 'reset client_encoding');
 select lives_ok($$ select t.run('b', 'insert into shop.bad values (12, ''u'', 11)') $$, 'a key that an open transaction has taken is not waited for without end');
-select is(t.last_error('shop.bad'), 'canceling statement due to lock timeout (SQLSTATE 55P03)', 'that is an error, too');
+select is(t.last_error('shop.bad'), 'another transaction has written the same dedupe_key, and has not ended within a second (SQLSTATE 55P03)', 'that is an error, too');
 select t.run('a', 'commit');
 select is((select count(*)::int from t.told()), 1, 'one of the two has told it');
 select t.run('a', 'begin');
