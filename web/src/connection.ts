@@ -47,7 +47,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let status: Status = CLOSED;
   let socket: Socket | null = null;
   let next: Transport = 'websocket'; // of the next dial
-  let blocked = 0; // WebSockets that did not open; for good none once one did
+  let blocked = 0; // WebSockets in a row that ended, without a close frame, before `connected`
   let timer: unknown;
   let dials = 0; // late tokens belong to an older dial
   let refused = false; // the last token was
@@ -123,7 +123,6 @@ export function createConnection(options: ConnectionOptions): Connection {
       : new env.WebSocket(url.href, 'pgherald.v1'));
     mine.onopen = () => {
       if (stream) next = 'sse';
-      else blocked = -Infinity;
       if (!options.tokenInQuery) write({ type: 'authenticate', token, cursor });
     };
     mine.onmessage = ({ data }) => receive(data);
@@ -156,7 +155,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function opened(frame: Connected): void {
     env.clearTimeout(timer);
     refused = false;
-    atLeastMs = 0;
+    blocked = atLeastMs = 0;
     heartbeat.start(frame.heartbeat_interval * 1000 || HEARTBEAT_MS);
     enter('OPEN', 'connected', { session: frame.session_id + dials });
   }
@@ -201,7 +200,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function lost(why: StateReason, code: number, reason: string): void {
     record(code, reason);
     // In the same attempt: whoever is down for both transports is tried as often as ever.
-    if (socket && status.transport === 'websocket' && ++blocked > 1) {
+    if (socket && status.transport === 'websocket' && status.state !== 'OPEN' && code === 1006 && ++blocked > 1) {
       next = 'sse';
       return dial('RECONNECTING', why);
     }

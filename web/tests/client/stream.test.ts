@@ -67,14 +67,54 @@ describe('the choice of a transport', () => {
     expect(http.streams).toHaveLength(0);
   });
 
-  it('never falls back once a WebSocket has opened', async () => {
+  it.each([
+    ['do not answer', 'silent', 40_000],
+    ['open, and break before they are connected', 1006, 3000],
+  ] as const)('falls back when two %s', async (_, mood, ms) => {
+    stage.relay.mood = mood;
+    const seat = await stage.open();
+    await settle(ms);
+    await settle();
+    expect(stage.relay.connections).toHaveLength(2);
+    stream().push(connected());
+    await settle();
+    expect(seat.client.getDebugInfo().transport).toBe('sse');
+    expect(seat.client.isConnected()).toBe(true);
+  });
+
+  it('stays with WebSocket when it is the relay that closes', async () => {
+    stage.relay.mood = 1013;
+    const seat = await stage.open();
+    await settle(20_000);
+    expect(stage.relay.connections.length).toBeGreaterThan(2);
+    expect(seat.client.getDebugInfo().transport).toBe('websocket');
+    expect(http.streams).toHaveLength(0);
+  });
+
+  it('falls back later, too, when two in a row do not open', async () => {
     const seat = await stage.open();
     stage.relay.mood = 'refuse';
     stage.relay.crash();
-    await settle(60_000);
-    expect(stage.relay.connections.length).toBeGreaterThan(3);
+    await settle(3000);
+    expect(http.streams).toHaveLength(0); // the loss is none of the two
+    await settle(6000);
+    stream().push(connected());
+    await settle();
+    expect(seat.client.isConnected()).toBe(true);
+    expect(seat.client.getDebugInfo().transport).toBe('sse');
+  });
+
+  it('comes back by WebSocket when the relay was away for both', async () => {
+    const seat = await stage.open();
+    stage.relay.mood = 'refuse';
+    http.refusal = 'lost';
+    stage.relay.crash();
+    await settle(10_000);
+    stage.relay.mood = 'accept';
+    http.refusal = null;
+    await settle(30_000);
+    expect(seat.client.isConnected()).toBe(true);
     expect(seat.client.getDebugInfo().transport).toBe('websocket');
-    expect(http.streams).toHaveLength(0);
   });
 
   it('a token that cannot be had is not the WebSocket\'s failure', async () => {
