@@ -22,12 +22,12 @@ static const struct {
     [API_ITEM] = {"notification", "GET, HEAD, PATCH, DELETE, OPTIONS",
                   1U << API_GET | 1U << API_HEAD | 1U << API_PATCH | 1U << API_DELETE | 1U << API_OPTIONS},
     [API_READ_ALL] = {"read_all", "POST, OPTIONS", 1U << API_POST | 1U << API_OPTIONS},
+    [API_STREAM] = {"stream", "GET, OPTIONS", 0},
 };
 
 bool api_has_path(const char *path)
 {
-    return strncmp(path, API_PREFIX, sizeof(API_PREFIX) - 1) == 0 && strcmp(path, API_BASE "/ws") != 0 &&
-           strcmp(path, API_BASE "/stream") != 0;
+    return strncmp(path, API_PREFIX, sizeof(API_PREFIX) - 1) == 0 && strcmp(path, API_BASE "/ws") != 0;
 }
 
 enum api_route api_route_of(const char *path, struct uuid *id)
@@ -40,6 +40,8 @@ enum api_route api_route_of(const char *path, struct uuid *id)
         return API_COLLECTION;
     if (strcmp(rest, "/read-all") == 0)
         return API_READ_ALL;
+    if (strcmp(rest, "/stream") == 0)
+        return API_STREAM;
     return *rest == '/' && uuid_parse(rest + 1, strlen(rest + 1), id) ? API_ITEM : API_NOWHERE;
 }
 

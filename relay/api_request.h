@@ -17,7 +17,8 @@ enum {
     API_USER_SIZE = 128 * 4 + 1, /* bytes of a user's id, with the zero */
 };
 
-enum api_route { API_NOWHERE, API_COLLECTION, API_ITEM, API_READ_ALL, API_ROUTES };
+/* A stream is a session's: the API has the refusals of methods that it does not have. */
+enum api_route { API_NOWHERE, API_COLLECTION, API_ITEM, API_READ_ALL, API_STREAM, API_ROUTES };
 enum api_method { API_GET, API_HEAD, API_POST, API_PATCH, API_DELETE, API_OPTIONS, API_OTHER_METHOD };
 
 /* What is asked for, as it is counted. HEAD counts as GET does. */
@@ -33,7 +34,7 @@ enum api_operation {
     API_OPERATIONS
 };
 
-/* Whether the API answers for this path, be there something or not; not for those of sessions. */
+/* Whether the API answers for this path, be there something or not; not for that of WebSockets. */
 bool api_has_path(const char *path);
 /* *id is set for API_ITEM. */
 enum api_route api_route_of(const char *path, struct uuid *id);

@@ -259,7 +259,7 @@ static const struct {
     [AUTH_MALFORMED] = {"malformed token", "malformed_token"},
     [AUTH_BAD_SIGNATURE] = {"bad signature", "bad_signature"},
     [AUTH_EXPIRED] = {"token expired", "token_expired"},
-    [AUTH_NOT_YET_VALID] = {"token not valid yet", "token_not_yet_valid"},
+    [AUTH_NOT_YET_VALID] = {"token not yet valid", "token_not_yet_valid"},
     [AUTH_WRONG_ISSUER] = {"wrong issuer", "wrong_issuer"},
     [AUTH_WRONG_AUDIENCE] = {"wrong audience", "wrong_audience"},
     [AUTH_REFUSED] = {"token refused", "token_refused"},

@@ -9,5 +9,7 @@ bool bearer_token(struct text authorization, struct text *token)
     if (authorization.size < scheme.size || strncasecmp(authorization.bytes, scheme.bytes, scheme.size) != 0)
         return false;
     *token = (struct text){authorization.bytes + scheme.size, authorization.size - scheme.size};
+    while (token->size && token->bytes[0] == ' ') /* one blank or more (RFC 9110 §11.4) */
+        *token = (struct text){token->bytes + 1, token->size - 1};
     return true;
 }

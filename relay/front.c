@@ -284,15 +284,17 @@ static bool connection_has_upgrade(struct lws *wsi)
     return false;
 }
 
-/* Only to WebSocket. A proxy that forwards half of a handshake is answered here, as libwebsockets would say nothing. The
- * upgrade path of its version 4.1 reads freed memory when the header is gone, so its argument is not looked at. */
-static int confirm_upgrade(struct lws *wsi)
+/* Only to WebSocket. Any other offer, such as that of h2c with which some clients begin, is left alone, and so is one that
+ * Connection does not name (RFC 9110 §7.8): libwebsockets compares the value once more, and finds none that it knows. The
+ * upgrade path of its version 4.1 reads freed memory when the header is gone. */
+static int confirm_upgrade(struct lws *wsi, char *offer)
 {
     char value[32];
-    bool wanted = lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) &&
-                  strcasecmp(header(wsi, WSI_TOKEN_UPGRADE, value, sizeof(value)), "websocket") == 0 &&
-                  connection_has_upgrade(wsi);
-    return wanted ? 0 : refuse(wsi, REFUSAL_NOT_WEBSOCKET);
+    if (!lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE))
+        return -1;
+    if (strcasecmp(header(wsi, WSI_TOKEN_UPGRADE, value, sizeof(value)), "websocket") != 0 || !connection_has_upgrade(wsi))
+        offer[0] = '\0';
+    return 0;
 }
 
 /* The token of the Authorization header or of the query; empty when there is none. */
@@ -620,7 +622,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_RAW_RX:
         return receive_odd_request(wsi, in, size);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return confirm_upgrade(wsi);
+        return confirm_upgrade(wsi, in);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         return check_handshake(wsi);
     case LWS_CALLBACK_ESTABLISHED:

@@ -13,7 +13,8 @@ static const struct {
 } problem_table[PROBLEMS] = {
     [PROBLEM_BAD_REQUEST] = {400, "Bad Request", "bad_request", "the request is ambiguous", NULL},
     [PROBLEM_BAD_JSON] = {400, "Bad Request", "bad_json",
-                          "the body must be one JSON object without repeated names", NULL},
+                          "the body must be one JSON object in UTF-8, not too deep, without repeated names, NUL "
+                          "characters, half surrogates and numbers out of range", NULL},
     [PROBLEM_BAD_FIELD] = {400, "Bad Request", "bad_field", "a value has the wrong type or is out of range", NULL},
     [PROBLEM_NO_TOKEN] = {401, "Unauthorized", "no_token", "authenticate with Authorization: Bearer", "Bearer"},
     [PROBLEM_TOKEN] = {401, "Unauthorized", "token_refused", "token refused", "Bearer error=\"invalid_token\""},
@@ -26,7 +27,7 @@ static const struct {
     [PROBLEM_KEY_IN_USE] = {409, "Conflict", "key_in_use", "a request with this Idempotency-Key is under way", NULL},
     [PROBLEM_GONE] = {410, "Gone", "gone", "this request was carried out, and its notification is no more", NULL},
     [PROBLEM_LENGTH] = {411, "Length Required", "length_required", "a body needs a Content-Length", NULL},
-    [PROBLEM_TOO_LARGE] = {413, "Content Too Large", "too_large", "the body is larger than a message may be", NULL},
+    [PROBLEM_TOO_LARGE] = {413, "Content Too Large", "too_large", "the body is over HERALD_MAX_MESSAGE_BYTES", NULL},
     [PROBLEM_TYPE] = {415, "Unsupported Media Type", "unsupported_type", "the body must be application/json, not encoded",
                       NULL},
     [PROBLEM_EXPECTATION] = {417, "Expectation Failed", "expectation_failed", "only 100-continue can be expected", NULL},

@@ -108,17 +108,15 @@ static int nibble(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* RFC 3986 §2.1; a plus sign is a plus sign. Bytes written, or 0 when it is badly escaped or does not fit. */
+/* RFC 3986 §2.1, of what is_target(); a plus sign is a plus sign. Bytes written, or 0 when it does not fit. */
 static size_t percent_decode(struct text from, char *out, size_t room)
 {
     size_t size = 0;
     while (from.size) {
         bool escaped = from.bytes[0] == '%';
-        int high = escaped && from.size >= 3 ? nibble(from.bytes[1]) : -1;
-        int low = escaped && from.size >= 3 ? nibble(from.bytes[2]) : -1;
-        if (size == room || (escaped && (high < 0 || low < 0)))
+        if (size == room)
             return 0;
-        out[size++] = (char)(escaped ? high << 4 | low : from.bytes[0]);
+        out[size++] = (char)(escaped ? nibble(from.bytes[1]) << 4 | nibble(from.bytes[2]) : from.bytes[0]);
         from = without_first(from, escaped ? 3 : 1);
     }
     return size;
@@ -172,14 +170,32 @@ static bool is_known_method(struct text method)
     return false;
 }
 
+/* Three characters that mean a byte. An escaped zero byte would end libwebsockets' texts: what stands behind it would not
+ * be looked at. */
+static bool is_escape(const char *bytes, size_t size)
+{
+    return size >= 3 && nibble(bytes[1]) >= 0 && nibble(bytes[2]) >= 0 && memcmp(bytes + 1, "00", 2) != 0;
+}
+
+/* RFC 9112 §3.2.1: a path and perhaps a query. Other forms are for proxies, and for methods that are refused anyway. */
+static bool is_target(struct text target, struct text method)
+{
+    bool is_odd = is_same(method, TEXT("CONNECT")) || !is_known_method(method);
+    if (!is_visible_ascii(target) || (target.bytes[0] != '/' && !is_odd))
+        return false;
+    for (size_t i = 0; i < target.size; i++)
+        if (target.bytes[i] == '%' && !is_escape(target.bytes + i, target.size - i))
+            return false;
+    return true;
+}
+
 /* RFC 9112 §3. The version follows the second space; there is no third. */
 static bool parse_request_line(struct text line, struct request_head *head, struct text *query)
 {
     struct text method, target;
     if (!take_before(&line, TEXT(" "), &method) || !take_before(&line, TEXT(" "), &target))
         return false;
-    /* An escaped zero byte would end libwebsockets' texts: what stands behind it would not be looked at. */
-    if (!is_name(method) || !is_visible_ascii(target) || memmem(target.bytes, target.size, "%00", 3))
+    if (!is_name(method) || !is_target(target, method))
         return false;
     if (line.size != 8 || !begins_with(line, TEXT("HTTP/1.")) || line.bytes[7] < '0' || line.bytes[7] > '9')
         return false;
@@ -197,7 +213,7 @@ static bool parse_field(struct text line, struct request_head *head, struct text
     struct text name;
     if (!take_before(&line, TEXT(":"), &name) || !is_name(name))
         return false;
-    if (equals_ignoring_case(name, TEXT("Upgrade")))
+    if (equals_ignoring_case(name, TEXT("Upgrade")) && !equals_ignoring_case(trimmed(line), TEXT("h2c")))
         head->wants_upgrade = true;
     if (!equals_ignoring_case(name, TEXT("Authorization")))
         return true;

@@ -21,7 +21,7 @@ struct request_head {
     struct text fields; /* borrowed: all field lines, each with its CRLF */
     bool is_get;
     bool is_known_method; /* one that libwebsockets can read */
-    bool wants_upgrade; /* there is an Upgrade field, whatever its value */
+    bool wants_upgrade; /* there is an Upgrade field, whatever its value; but for h2c, which nobody is upgraded to */
     bool shows_token;   /* Authorization: Bearer, else the query parameter token */
     size_t token_size;  /* 0 when what is shown cannot be a token: empty, too long, badly escaped */
     char token[AUTH_TOKEN_MAX_BYTES]; /* percent-decoded; no zero byte behind */

@@ -76,7 +76,7 @@ static struct frame *refuse(enum problem why, const char *detail, int close_code
     char digits[NUMBER_SIZE], length[NUMBER_SIZE], body[PROBLEM_JSON_SIZE];
     const char *challenge = problem_challenge(why);
     struct parts parts = {0};
-    snprintf(length, sizeof(length), "%zu", problem_json(why, detail, 0, close_code, body));
+    snprintf(length, sizeof(length), "%zu", problem_json(why, detail, wait ? 1000 : 0, close_code, body));
     put_status(&parts, digits, problem_status(why), problem_title(why), further);
     put_origin(&parts, origin);
     if (challenge) {
@@ -114,7 +114,8 @@ struct frame *stream_preflight(const char *origin, const char *further)
     struct parts parts = {0};
     put_status(&parts, digits, 204, "No Content", further);
     put_origin(&parts, origin);
-    put(&parts, "Access-Control-Allow-Methods: GET\r\n"
+    put(&parts, "Allow: GET, OPTIONS\r\n"
+                "Access-Control-Allow-Methods: GET\r\n"
                 "Access-Control-Allow-Headers: authorization, last-event-id, cache-control\r\n"
                 "Access-Control-Max-Age: 600\r\n\r\n");
     return finish(&parts);

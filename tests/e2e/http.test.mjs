@@ -286,6 +286,36 @@ describe('the HTTP API', () => {
   });
 
   describe('a connection', () => {
+    it('may begin with an offer of h2c, or of a WebSocket that its Connection does not name', async () => {
+      for (const auth of ['close', 'http']) {
+        const own = await startRelay(db, { HERALD_AUTH_REJECT: auth });
+        for (const lines of [
+          ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA'],
+          ...(auth === 'close' ? [['Upgrade: websocket']] : []),
+        ]) {
+          const socket = new RawSocket(own);
+          await socket.write(raw('POST', API, { user: 'alice', body: '{"title":"x"}', lines }));
+          assert.equal((await socket.response()).status, 201, lines.join());
+          socket.destroy();
+        }
+        await own.finish();
+      }
+    });
+
+    it('with a target that is none is told so in plain text, and ends', async () => {
+      for (const target of [`${API}?category=%zz`, `${API}?category=%`, `${API}?category=%00`, `${API}/%4`, `http://x${API}`, 'x', '*']) {
+        for (const method of ['GET', 'POST', 'OPTIONS']) {
+          const socket = new RawSocket(relay);
+          await socket.write(raw(method, target, { user: 'alice' }));
+          const { status, head, body } = await socket.response();
+          assert.deepEqual([status, body], [400, 'bad request\n'], `${method} ${target}`);
+          assert.match(head, /^content-type: text\/plain; charset=utf-8$/im);
+          await socket.end;
+          socket.destroy();
+        }
+      }
+    });
+
     it('is kept', async () => {
       const user = await db.person();
       const socket = new RawSocket(relay);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connect, devToken, Mirror } from './lib/client.mjs';
 import { patience, scratch } from './lib/env.mjs';
 import { EventStream, openStream, STREAM } from './lib/event_stream.mjs';
+import { ask } from './lib/http.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { startNginx } from './lib/proxies.mjs';
 import { RawSocket } from './lib/raw.mjs';
@@ -120,12 +121,26 @@ describe('streams', () => {
     assert.equal(third.status, 429);
     assert.equal(third.headers['retry-after'], '1');
     assert.equal(third.problem.close_code, 4029);
+    assert.equal(third.problem.code, 'too_many_tabs');
+    assert.equal(third.problem.retry_after_ms, 1000);
     await stream.destroy();
     await eventually('room', async () => {
       const next = new EventStream(own, { token: devToken('alice') });
       await next.opened;
       return next.isOpen;
     });
+  });
+
+  it('GET and OPTIONS are all the methods there are, and every answer says so', async () => {
+    const headers = { Authorization: `Bearer ${devToken('alice')}` };
+    for (const method of ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+      const answer = await ask(relay, method, STREAM, { headers });
+      assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET, OPTIONS'], method);
+      assert.equal(answer.headers['content-type'], 'application/problem+json', method);
+      assert.equal(answer.body?.code, method === 'HEAD' ? undefined : 'method_not_allowed', method);
+    }
+    const options = await ask(relay, 'OPTIONS', STREAM);
+    assert.deepEqual([options.status, options.headers.allow], [204, 'GET, OPTIONS']);
   });
 
   it('a page is told what the list of origins allows, exactly', async () => {

@@ -11,7 +11,7 @@ static const struct {
     {"Bearer abc.def", "abc.def"},
     {"bearer abc", "abc"},
     {"BEARER abc", "abc"},
-    {"Bearer  abc", " abc"}, /* no token has a blank: it is refused as one */
+    {"Bearer   abc", "abc"}, /* RFC 9110 §11.4: one blank or more */
     {"Bearer ", ""},
     {"Bearer", NULL},
     {"Bearerabc", NULL},
