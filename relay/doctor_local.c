@@ -1,9 +1,12 @@
-/* The doctor's checks of what needs no database: the configuration, the keys of tokens, TLS. */
+/* The doctor's checks of what needs no database: the configuration, the keys of tokens, TLS, the sockets. */
 #include "doctor.h"
 
 #include <sys/stat.h>
 
+#include "given_socket.h"
+#include "health.h"
 #include "jwt_keys.h"
+#include "listener.h"
 #include "tls.h"
 
 enum { EXPIRES_SOON_DAYS = 14 };
@@ -70,9 +73,57 @@ static void check_tls(struct doctor *doctor)
         findings_ok(&doctor->findings, "%s, for %d days", config->tls_cert, days);
 }
 
+/* A relay that serves is right to have the port. Its clients' port may want a header of trusted proxies, of which this
+ * machine need not be one. */
+static bool is_served(const struct config *config, const struct listen_address *address, bool clients)
+{
+    bool tls = clients && config->tls_cert;
+    return (clients && config->proxy_protocol && health_answers(address, tls, true)) ||
+           health_answers(address, tls, false);
+}
+
+static void check_address(struct doctor *doctor, const char *variable, const char *value, bool clients)
+{
+    struct listen_address address;
+    const char *unused;
+    char error[LISTENER_ERROR_SIZE];
+    if (!listen_address_parse(value, &address, &unused)) /* config_load() has checked it */
+        return;
+    enum listener_prospect prospect = listener_try(&address, error);
+    bool maybe = prospect == LISTENER_IN_USE || prospect == LISTENER_DENIED;
+    if (prospect == LISTENER_FREE)
+        findings_ok(&doctor->findings, "%s is free", value);
+    else if (maybe && is_served(doctor->config, &address, clients))
+        findings_ok(&doctor->findings, "a relay answers at %s", value);
+    else if (prospect == LISTENER_IN_USE)
+        findings_warn(&doctor->findings, "cannot_listen",
+                    "%s: %s is in use; that is right if this relay is running, but GET /healthz is not answered",
+                    variable, value);
+    else
+        findings_fail(&doctor->findings, "cannot_listen", "%s: %s", variable, error);
+}
+
+static void check_listening(struct doctor *doctor)
+{
+    if (given_socket_is_there())
+        findings_ok(&doctor->findings, "at the service manager's socket");
+    else
+        check_address(doctor, "HERALD_LISTEN", doctor->config->listen, true);
+}
+
+static void check_admin_port(struct doctor *doctor)
+{
+    if (!doctor->config->admin_listen)
+        findings_ok(&doctor->findings, "none");
+    else
+        check_address(doctor, "HERALD_ADMIN_LISTEN", doctor->config->admin_listen, false);
+}
+
 const struct doctor_check doctor_local_checks[] = {
     {"configuration", DOCTOR_NEEDS_NOTHING, check_configuration},
     {"keys", DOCTOR_NEEDS_NOTHING, check_keys},
     {"TLS", DOCTOR_NEEDS_NOTHING, check_tls},
+    {"listening", DOCTOR_NEEDS_NOTHING, check_listening},
+    {"admin port", DOCTOR_NEEDS_NOTHING, check_admin_port},
     {0},
 };

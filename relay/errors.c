@@ -230,8 +230,9 @@ const struct error_entry error_table[] = {
     /* log_warn() and log_error() */
     {ERROR_IN_LOG, "bad_configuration", "exit status 78: a variable has a value that is not allowed",
      "`why` has name, value and what is allowed; `pgherald serve --help`"},
-    {ERROR_IN_LOG, "cannot_listen", "exit status 1: the address is not this machine's, or the port is taken",
-     "Correct HERALD_LISTEN, or stop who has the port"},
+    {ERROR_IN_LOG, "cannot_listen", "exit status 1: the address is not this machine's, the port is taken or asks for a privilege, or the folder of "
+     "a unix socket is missing or not to be written",
+     "Correct HERALD_LISTEN or HERALD_ADMIN_LISTEN, or stop who has the port"},
     {ERROR_IN_LOG, "cannot_serve", "exit status 78: a transaction pooler; 1: libwebsockets did not start",
      "As for transaction_pooler; else see the lines before"},
     {ERROR_IN_LOG, "running_as_root", "the relay runs as root", "Run it as a user of its own"},

@@ -72,3 +72,8 @@ bool given_socket_take(int *fd, char name[GIVEN_SOCKET_NAME_SIZE], char error[GI
     *fd = SD_LISTEN_FDS_START;
     return true;
 }
+
+bool given_socket_is_there(void)
+{
+    return sd_listen_fds(0) != 0;
+}

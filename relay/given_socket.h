@@ -11,4 +11,7 @@ enum { GIVEN_SOCKET_NAME_SIZE = 120, GIVEN_SOCKET_ERROR_SIZE = 200 };
  * before there are other processes: they are not to take it for theirs. False: a clear error. */
 bool given_socket_take(int *fd, char name[GIVEN_SOCKET_NAME_SIZE], char error[GIVEN_SOCKET_ERROR_SIZE]);
 
+/* Whether there is one (or a number that cannot be taken), for who does not serve. It stays there. */
+bool given_socket_is_there(void);
+
 #endif

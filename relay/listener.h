@@ -14,6 +14,16 @@ enum { LISTENER_ERROR_SIZE = 400 };
 bool listener_open(const struct listen_address *address, int *sockets, int count,
                    char error[LISTENER_ERROR_SIZE]);
 
+enum listener_prospect {
+    LISTENER_FREE,
+    LISTENER_IN_USE, /* somebody listens there */
+    LISTENER_DENIED, /* not with the privileges of this process; whether somebody listens is not known */
+    LISTENER_IMPOSSIBLE,
+};
+
+/* What listener_open() would meet there now; nothing is left open, made or removed. error says why, unless it is free. */
+enum listener_prospect listener_try(const struct listen_address *address, char error[LISTENER_ERROR_SIZE]);
+
 /* A socket that listens already (given_socket.h), prepared and given count times. It is one queue for all workers, and
  * no second one is opened beside it: what waits in one that closes would be lost. */
 void listener_take(int fd, int *sockets, int count);

@@ -1,21 +1,23 @@
 // `pgherald doctor`: what an operator gets wrong is found, named, and comes with its remedy; what is right is not blamed.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { chownSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
 import pg from 'pg';
 import { connect } from './lib/client.mjs';
-import { account, pgherald } from './lib/env.mjs';
+import { account, pgherald, scratch } from './lib/env.mjs';
 import { keyFile, newSecret } from './lib/jwt.mjs';
 import { assertNoSecrets } from './lib/log.mjs';
 import { startPgBouncer } from './lib/pgbouncer.mjs';
 import { certificate } from './lib/certificate.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { run } from './lib/program.mjs';
-import { freePort, startRelay } from './lib/relay.mjs';
+import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
 import { eventually } from './lib/wait.mjs';
 
-const CHECKS = ['configuration', 'keys', 'TLS', 'connection', 'version', 'primary', 'pooler', 'clocks', 'connections', 'migrations', 'privileges',
-  'rows', 'triggers', 'users', 'bell queue', 'feed'];
+const CHECKS = ['configuration', 'keys', 'TLS', 'listening', 'admin port', 'connection', 'version', 'primary', 'pooler', 'clocks', 'connections', 'migrations',
+  'privileges', 'rows', 'triggers', 'users', 'bell queue', 'feed'];
 
 describe('doctor', () => {
   let cluster;
@@ -45,7 +47,9 @@ describe('doctor', () => {
 
   /** Runs it; `{code, output, lines}`, lines by check: `{verdict, text}`. */
   async function doctor(env = {}, args = []) {
-    const all = { HERALD_DATABASE_URL: db.url(), HERALD_JWT_KEY_FILE: key, HERALD_WORKERS: '1', ...env };
+    const all = {
+      HERALD_DATABASE_URL: db.url(), HERALD_JWT_KEY_FILE: key, HERALD_WORKERS: '1', HERALD_LISTEN: `127.0.0.1:${await freePort()}`, ...env,
+    };
     for (const name of Object.keys(all)) if (all[name] === undefined) delete all[name];
     const { code, output } = await run(pgherald, ['doctor', ...args], { env: all, timeout: 60_000 });
     assertNoSecrets(output);
@@ -118,6 +122,88 @@ describe('doctor', () => {
     }
   });
 
+  describe('the addresses that serve would listen at', () => {
+    const sockets = () => mkdtempSync(join(scratch, 'sockets-'));
+
+    it('one of another machine, and a folder that is missing or not to be written: what serve would end with', async () => {
+      const folder = sockets(); // root's, if the servers' account is another one
+      chmodSync(folder, 0o555);
+      const cases = {
+        '192.0.2.1:8000': /no interface of this machine has this address/,
+        '[2001:db8::1]:8000': /cannot listen on/,
+        [`unix:${scratch}/no/such/socket`]: /No such file or directory; its folder must be there/,
+        [`unix:${folder}/relay.sock`]: /Permission denied; its folder must be there, and be writable/,
+      };
+      for (const [address, why] of Object.entries(cases)) {
+        const lines = await finds({ listening: 'cannot_listen', 'admin port': 'cannot_listen' },
+          { HERALD_LISTEN: address, HERALD_ADMIN_LISTEN: `${address.slice(0, -1)}1` });
+        for (const [check, variable] of [['listening', 'HERALD_LISTEN'], ['admin port', 'HERALD_ADMIN_LISTEN']]) {
+          assert.equal(lines[check].verdict, 'FAIL');
+          assert.match(lines[check].text, why);
+          assert.ok(lines[check].text.startsWith(`cannot_listen: ${variable}: `), lines[check].text);
+        }
+        const { code, output } = await run(pgherald, ['serve'], { env: { HERALD_AUTH: 'dev', HERALD_ALLOW_DEV_AUTH: 'yes', HERALD_LISTEN: address } });
+        assert.equal(code, 1, output);
+        assert.match(output, /event=cannot_listen/);
+      }
+    });
+
+    it('a port that another program has is warned of, and that program is not disturbed', async (t) => {
+      const server = net.createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 404 Not Found\r\n\r\n'));
+      await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+      t.after(() => server.close());
+      const address = `127.0.0.1:${server.address().port}`;
+      for (const [check, variable] of [['listening', 'HERALD_LISTEN'], ['admin port', 'HERALD_ADMIN_LISTEN']]) {
+        const lines = await finds({ [check]: 'cannot_listen' }, { [variable]: address });
+        assert.equal(lines[check].verdict, 'WARN');
+        assert.match(lines[check].text, /is in use; that is right if this relay is running/);
+      }
+    });
+
+    const tls = () => {
+      const { cert, key } = certificate('doctor-listening', 30);
+      return { HERALD_TLS_CERT: cert, HERALD_TLS_KEY: key };
+    };
+    const relays = {
+      'a port': () => ({}),
+      'ports shared by workers, and an admin port': async () => ({ HERALD_WORKERS: '2', HERALD_ADMIN_LISTEN: `127.0.0.1:${await freePort()}` }),
+      'a unix socket': () => {
+        const folder = sockets();
+        if (account.uid !== undefined) chownSync(folder, account.uid, account.gid);
+        return { HERALD_LISTEN: `unix:${folder}/relay.sock` };
+      },
+      'TLS': tls,
+      'the PROXY protocol': () => ({ HERALD_PROXY_PROTOCOL: 'yes', HERALD_TRUSTED_PROXIES: '10.0.0.1' }),
+    };
+    for (const [name, settings] of Object.entries(relays)) {
+      it(`a relay that serves is right to have them: ${name}; it goes on`, async () => {
+        const env = await settings();
+        const relay = await startRelay(db, env);
+        const there = { ...env, HERALD_LISTEN: relay.env.HERALD_LISTEN, HERALD_WORKERS: '1' };
+        const lines = await finds({}, there);
+        assert.equal(lines.listening.text, `a relay answers at ${relay.env.HERALD_LISTEN}`);
+        if (env.HERALD_ADMIN_LISTEN) assert.equal(lines['admin port'].text, `a relay answers at ${env.HERALD_ADMIN_LISTEN}`);
+        await relay.ready();
+        if (relay.socketPath) {
+          await relay.kill(); // its file is left over, and nobody's
+          assert.match((await finds({}, there)).listening.text, /is free$/);
+          assert.ok(existsSync(relay.socketPath));
+          await relay.again();
+        }
+        await relay.stop();
+      });
+    }
+
+    it('a port where each connection is a trusted proxy\'s is asked as by one', async () => {
+      const env = { HERALD_PROXY_PROTOCOL: 'yes', HERALD_TRUSTED_PROXIES: '127.0.0.1' };
+      const relay = await spawnRelay(db, env);
+      await eventually('it to serve', () => /event=serving/.test(relay.log()));
+      const lines = await finds({}, { ...env, HERALD_LISTEN: relay.env.HERALD_LISTEN });
+      assert.equal(lines.listening.text, `a relay answers at ${relay.env.HERALD_LISTEN}`);
+      await relay.stop();
+    });
+  });
+
   describe('the connection', () => {
     const cases = {
       'nobody answers': ['database_unreachable', () => 'postgresql:///x?host=/nonexistent'],
@@ -128,7 +214,7 @@ describe('doctor', () => {
     for (const [name, [code, url]] of Object.entries(cases)) {
       it(`${name}: ${code}, and what needs it is skipped`, async () => {
         const lines = await finds({ connection: code }, { HERALD_DATABASE_URL: url() });
-        assert.equal(Object.values(lines).filter(({ verdict }) => verdict === 'skip').length, CHECKS.length - 4);
+        assert.equal(Object.values(lines).filter(({ verdict }) => verdict === 'skip').length, CHECKS.length - 6);
       });
     }
 
