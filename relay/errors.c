@@ -126,8 +126,12 @@ const struct error_entry error_table[] = {
     /* pg_link.c: causes */
     {ERROR_IN_DATABASE, "database_unreachable", "nobody answers at that address, or not within 10 s",
      "Check host, port, firewall, and that the server runs"},
-    {ERROR_IN_DATABASE, "password_refused", "28P01: wrong password",
-     "Correct user and password in HERALD_DATABASE_URL"},
+    {ERROR_IN_DATABASE, "password_refused", "28P01: wrong password; or the server wants one and none was given",
+     "Correct user and password in HERALD_DATABASE_URL, or give them by PGPASSWORD or a passfile"},
+    {ERROR_IN_DATABASE, "tls_refused",
+     "the server has no TLS, or its certificate is not trusted or is for another name; or a file of certificates or "
+     "keys cannot be used",
+     "Correct sslmode, sslrootcert or the host's name in HERALD_DATABASE_URL, or give the server TLS"},
     {ERROR_IN_DATABASE, "login_refused", "28000: pg_hba.conf or the role does not allow this login",
      "Check the user, its LOGIN attribute, and pg_hba.conf"},
     {ERROR_IN_DATABASE, "no_database", "3D000: there is no database of that name",

@@ -54,7 +54,7 @@ PGconn *pg_blocking_connect(const char *database_url, const char *name, const ch
         PQsetErrorVerbosity(db, PQERRORS_DEFAULT);
         return db;
     }
-    *code = link_error_code(link_refusal_state(PQerrorMessage(db)));
+    *code = link_refusal_code(PQerrorMessage(db));
     link_one_line("", PQerrorMessage(db), why);
     PQfinish(db);
     return NULL;

@@ -18,9 +18,11 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 
 /* ---- what is wrong, and what to do ---- */
 
-static const struct {
+struct cause {
     const char *state, *code, *remedy;
-} causes[] = {
+};
+
+static const struct cause causes[] = {
     {"28P01", "password_refused", "check user and password: "},
     {"28000", "login_refused", "check user and pg_hba.conf: "},
     {"3D000", "no_database", "check the database's name: "},
@@ -37,20 +39,54 @@ static const struct {
 
 enum { CAUSES = sizeof(causes) / sizeof(*causes) };
 
-static const char *remedy_for(const char *sqlstate)
+/* What libpq finds itself has no SQLSTATE. */
+static const struct cause unreachable = {"", "database_unreachable", ""}, unnamed = {"", "database_error", ""},
+                          no_password = {"", "password_refused", "give a password: "},
+                          no_tls = {"", "tls_refused", "check sslmode, sslrootcert and the host's name: "};
+
+static const struct cause *cause_of(const char *sqlstate)
 {
     for (size_t i = 0; i < CAUSES; i++)
         if (strncmp(sqlstate, causes[i].state, 5) == 0)
-            return causes[i].remedy;
-    return "";
+            return &causes[i];
+    return *sqlstate ? &unnamed : &unreachable;
 }
 
 const char *link_error_code(const char *sqlstate)
 {
-    for (size_t i = 0; i < CAUSES; i++)
-        if (strncmp(sqlstate, causes[i].state, 5) == 0)
-            return causes[i].code;
-    return *sqlstate ? "database_error" : "database_unreachable";
+    return cause_of(sqlstate)->code;
+}
+
+static bool has_one_of(const char *text, const char *const *words)
+{
+    for (; *words; words++)
+        if (strstr(text, *words))
+            return true;
+    return false;
+}
+
+/* libpq says these in English, as no locale is set; each has a space, which no host's name has. The text may be of
+ * several hosts: what a server has said comes before what libpq says of one, and that before another's silence. */
+static const struct cause *cause_of_refusal(const char *text)
+{
+    static const char *const password[] = {"no password supplied", NULL};
+    static const char *const tls[] = {"server does not support SSL", "SSL error: ", "response to SSL negotiation",
+                                      "SSL connection: ", "SSL context", "verified SSL connection",
+                                      "server certificate for ", "certificate file ", "private key file ", NULL};
+    static const char *const standby[] = {"session is read-only", "server is in hot standby mode", NULL};
+    const char *state = link_refusal_state(text);
+    if (*state)
+        return cause_of(state);
+    if (has_one_of(text, password))
+        return &no_password;
+    if (has_one_of(text, tls))
+        return &no_tls;
+    return has_one_of(text, standby) ? cause_of("25006") : &unreachable;
+}
+
+const char *link_refusal_code(const char *text)
+{
+    return cause_of_refusal(text)->code;
 }
 
 /* libpq's errors end in a newline and may have several lines, one for each host. Those that say where in the
@@ -85,7 +121,7 @@ void link_explain(const PGresult *result, char why[LINK_WHY_SIZE])
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (!message)
         message = PQresultErrorMessage(result);
-    snprintf(why, LINK_WHY_SIZE, "%s%s", state ? remedy_for(state) : "", message);
+    snprintf(why, LINK_WHY_SIZE, "%s%s", state ? cause_of(state)->remedy : "", message);
 }
 
 /* A database that is away for an hour must not fill the log. What had worked is said always. */
@@ -177,18 +213,18 @@ static uint64_t backoff_ms(unsigned attempts)
     return full_ms / 2 + (uint64_t)random() % (full_ms / 2);
 }
 
-static void restart(struct pg_link *link, const char *remedy, const char *why)
+static void restart(struct pg_link *link, const struct cause *cause, const char *why)
 {
     if (link->state == LINK_CLOSED || link->state == LINK_DOWN)
         return;
     enum link_state was = link->state;
-    link_one_line(remedy, *why ? why : "connection lost", link->why);
+    link_one_line(cause->remedy, *why ? why : "connection lost", link->why);
     disconnect(link);
     link->state = LINK_DOWN;
     bool worked = was == LINK_UP && link->attempts == 0;
     uint64_t wait_ms = backoff_ms(link->attempts++);
     if (worth_a_line(link, worked))
-    log_warn(was == LINK_UP ? "database_lost" : "database_unreachable", LOG_STR("link", link->name),
+        log_warn(was == LINK_UP ? "database_lost" : cause->code, LOG_STR("link", link->name),
                  LOG_STR("why", link->why), LOG_INT("attempts", link->attempts),
                  LOG_INT("retry_ms", wait_ms));
     uv_timer_start(&link->timer, on_retry, wait_ms, 0);
@@ -197,20 +233,20 @@ static void restart(struct pg_link *link, const char *remedy, const char *why)
 
 void link_restart(struct pg_link *link, const char *why)
 {
-    restart(link, "", why);
+    restart(link, &unreachable, why);
 }
 
 void link_restart_for(struct pg_link *link, const PGresult *result)
 {
     char why[LINK_WHY_SIZE];
     link_explain(result, why);
-    restart(link, "", why);
+    restart(link, &unreachable, why);
 }
 
 static void refused(struct pg_link *link)
 {
     const char *why = PQerrorMessage(link->conn);
-    restart(link, remedy_for(link_refusal_state(why)), why);
+    restart(link, cause_of_refusal(why), why);
 }
 
 /* "a,b,c" becomes "b,c,a". */

@@ -57,6 +57,8 @@ void link_explain(const PGresult *result, char why[LINK_WHY_SIZE]);
 const char *link_error_code(const char *sqlstate);
 /* The SQLSTATE in what libpq says of a refused connection, with PQERRORS_VERBOSE; "" without one. */
 const char *link_refusal_state(const char *text);
+/* The name that errors.h has for the text of a connection that was not made. */
+const char *link_refusal_code(const char *text);
 /* What libpq says, in one line behind `before`. */
 void link_one_line(const char *before, const char *why, char out[LINK_WHY_SIZE]);
 /* Sends what libpq has buffered; false: the link was restarted. */

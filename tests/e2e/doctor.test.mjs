@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { connect } from './lib/client.mjs';
 import { account, pgherald, scratch } from './lib/env.mjs';
+import { plainServer, tlsServer } from './lib/fake_postgres.mjs';
 import { keyFile, newSecret } from './lib/jwt.mjs';
 import { assertNoSecrets } from './lib/log.mjs';
 import { startPgBouncer } from './lib/pgbouncer.mjs';
@@ -208,12 +209,22 @@ describe('doctor', () => {
     const cases = {
       'nobody answers': ['database_unreachable', () => 'postgresql:///x?host=/nonexistent'],
       'a wrong password': ['password_refused', () => db.url('relay_pw', { password: 's3cret-wrong' })],
+      'no password': ['password_refused', () => db.url('relay_pw')],
+      'no TLS': ['tls_refused', async (t) => `${await plainServer(t)}&sslmode=require`],
+      'a certificate that is not trusted': ['tls_refused', async (t) =>
+        `${await tlsServer(t, certificate('untrusted'))}&sslmode=verify-ca&sslrootcert=${certificate('trusted').cert}`],
+      'a certificate for another name': ['tls_refused', async (t) => {
+        const files = certificate('another');
+        return `${await tlsServer(t, files)}&host=db.example&sslmode=verify-full&sslrootcert=${files.cert}`;
+      }],
+      'a root certificate that is not there': ['tls_refused', async (t) =>
+        `${await tlsServer(t, certificate('unseen'))}&sslmode=verify-ca&sslrootcert=/nonexistent/root.crt`],
       'a database that does not exist': ['no_database', () => db.url().replace(`/${db.name}?`, '/no_such_db?')],
       'a role that does not exist': ['login_refused', () => db.url('nobody_at_all')],
     };
     for (const [name, [code, url]] of Object.entries(cases)) {
-      it(`${name}: ${code}, and what needs it is skipped`, async () => {
-        const lines = await finds({ connection: code }, { HERALD_DATABASE_URL: url() });
+      it(`${name}: ${code}, and what needs it is skipped`, async (t) => {
+        const lines = await finds({ connection: code }, { HERALD_DATABASE_URL: await url(t) });
         assert.equal(Object.values(lines).filter(({ verdict }) => verdict === 'skip').length, CHECKS.length - 6);
       });
     }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connect, outcome, devToken } from './lib/client.mjs';
 import { account, pgherald, scratch } from './lib/env.mjs';
 import { jwk, keyFile, newEc, newRsa, newSecret, token } from './lib/jwt.mjs';
+import { plainServer } from './lib/fake_postgres.mjs';
 import { startPgBouncer } from './lib/pgbouncer.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { assertNoSecrets } from './lib/log.mjs';
@@ -234,13 +235,25 @@ describe('startup', () => {
       const admin = await db.session('postgres');
       await admin.query(`create role relay_pw login password 'right' in role herald_relay`);
       const relay = await spawnRelay(db, { HERALD_DATABASE_URL: db.url('relay_pw', { password: 's3cret-wrong' }) });
-      await saysWhy(relay, /password authentication failed/);
+      await saysWhy(relay, /event=password_refused .*why="check user and password: .*password authentication failed/);
       if (relay.running) {
         await admin.query(`alter role relay_pw password 's3cret-wrong'`);
         await relay.ready(40_000);
       }
       await admin.end();
       await relay.stop();
+    });
+
+    it('a server that has no TLS, and a password that is missing, are not called unreachable', async (t) => {
+      const url = await plainServer(t);
+      for (const [given, pattern] of [
+        [`${url}&sslmode=require`, /event=tls_refused .*why="check sslmode, .*server does not support SSL/],
+        [db.url('relay_pw'), /event=password_refused .*why="give a password: .*no password supplied/],
+      ]) {
+        const relay = await spawnRelay(db, { HERALD_DATABASE_URL: given });
+        await saysWhy(relay, pattern);
+        await relay.stop();
+      }
     });
 
     it('a database without the schema: it says to run pgherald migrate', async () => {

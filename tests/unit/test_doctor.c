@@ -76,6 +76,39 @@ START_TEST(the_state_of_a_refused_connection_is_found_in_its_text)
 }
 END_TEST
 
+START_TEST(a_connection_that_was_refused_has_the_name_of_its_cause_whichever_host_says_it)
+{
+    static const struct {
+        const char *text, *code;
+    } cases[] = {
+        {"connection to server at \"db\" (192.0.2.1), port 5432 failed: Connection refused\n", "database_unreachable"},
+        {"could not translate host name \"certificate.example\" to address: Name or service not known\n",
+         "database_unreachable"},
+        {"connection to server at \"ssl.example\", port 5432 failed: FATAL:  28P01: password authentication failed\n",
+         "password_refused"},
+        {"connection to server at \"db\", port 5432 failed: fe_sendauth: no password supplied\n", "password_refused"},
+        {"connection to server at \"a\", port 1 failed: server does not support SSL, but SSL was required\n"
+         "connection to server at \"b\", port 1 failed: Connection refused\n",
+         "tls_refused"},
+        {"connection to server at \"a\", port 1 failed: Connection refused\n"
+         "connection to server at \"b\", port 1 failed: SSL error: certificate verify failed\n",
+         "tls_refused"},
+        {"connection to server at \"a\", port 1 failed: SSL error: certificate verify failed\n"
+         "connection to server at \"b\", port 1 failed: FATAL:  3D000: database \"x\" does not exist\n",
+         "no_database"},
+        {"server certificate for \"a\" does not match host name \"b\"\n", "tls_refused"},
+        {"root certificate file \"/x\" does not exist\n", "tls_refused"},
+        {"connection to server at \"a\", port 1 failed: session is read-only\n", "not_primary"},
+        {"connection to server at \"a\", port 1 failed: SSL SYSCALL error: EOF detected\n", "database_unreachable"},
+        {"", "database_unreachable"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        ck_assert_msg(strcmp(link_refusal_code(cases[i].text), cases[i].code) == 0, "%s", cases[i].text);
+        ck_assert_ptr_nonnull(errors_find(cases[i].code));
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("doctor");
@@ -85,5 +118,6 @@ int main(void)
     tcase_add_test(tests, every_cause_that_postgresql_names_has_an_entry);
     tcase_add_test(tests, no_two_entries_of_a_place_have_the_same_name_and_none_lacks_cause_or_remedy);
     tcase_add_test(tests, the_state_of_a_refused_connection_is_found_in_its_text);
+    tcase_add_test(tests, a_connection_that_was_refused_has_the_name_of_its_cause_whichever_host_says_it);
     return run_suite("doctor", tests);
 }
