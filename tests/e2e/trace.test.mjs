@@ -184,12 +184,13 @@ describe('trace', () => {
   });
 
   it('usage errors are exit 2, a bad configuration 78', async () => {
-    for (const args of [[], ['--user', 'a', '--notification', randomUUID()], ['--notification', 'x'], ['--user', ''], ['--user', 'a', 'b'],
-      ['--wait', '0', '--user', 'a'], ['--wait', '1s', '--user', 'a'], ['--nonsense'], ['--user']]) {
+    for (const args of [[], ['--user', 'a', '--notification', randomUUID()], ['--notification', 'x'], ['--user', ''], ['--user', 'é'.repeat(129)],
+      ['--user', 'a', 'b'], ['--wait', '0', '--user', 'a'], ['--wait', '1s', '--user', 'a'], ['--nonsense'], ['--user']]) {
       const { code, output } = await run(pgherald, ['trace', ...args]);
       assert.equal(code, 2, `${args.join(' ')}: ${output}`);
       assert.match(output, /--help/);
     }
+    assert.deepEqual((await trace(['--user', '😀'.repeat(128)])).names, ['no_notifications', 'unknown_user', 'no_tab']);
     assert.equal((await run(pgherald, ['trace', '--user', 'a'], { env: { HERALD_WORKERS: 'x' } })).code, 78);
     assert.equal((await run(pgherald, ['trace', '--user', 'a'], { env: { HERALD_DATABASE_URL: 'mysql://x' } })).code, 78);
   });
