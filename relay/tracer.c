@@ -192,6 +192,17 @@ static void trace_user(struct tracer *tracer)
 
 /* ---- the relays ---- */
 
+/* What is behind has had frames dropped: nothing need be waiting. */
+static void tell_held_up(struct tracer *tracer, const char *state, json_int_t waiting_bytes, bool busy)
+{
+    tracer->held_up++;
+    if (waiting_bytes)
+        findings_warn(&tracer->findings, "session_behind", "%s, %" JSON_INTEGER_FORMAT " bytes wait for its socket%s",
+                    state, waiting_bytes, busy ? ", which is full" : "");
+    else
+        findings_warn(&tracer->findings, "session_behind", "%s%s", state, busy ? ", its socket is full" : "");
+}
+
 static void tell_session(struct tracer *tracer, json_t *session)
 {
     json_int_t number = 0, waiting_bytes = 0;
@@ -208,9 +219,7 @@ static void tell_session(struct tracer *tracer, json_t *session)
                   missed_pings ? ", but the last PING was not answered" : "");
         return;
     }
-    tracer->held_up++;
-    findings_warn(&tracer->findings, "session_behind", "%s, %" JSON_INTEGER_FORMAT " bytes wait for its socket%s",
-                state, waiting_bytes, busy ? ", which is full" : "");
+    tell_held_up(tracer, state, waiting_bytes, busy);
 }
 
 static void tell_process(struct tracer *tracer, const char *address, json_t *answer)

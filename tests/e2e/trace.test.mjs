@@ -119,7 +119,7 @@ describe('trace', () => {
       return /: behind, /.test(traced.output) && traced;
     });
     assert.deepEqual(seen.names, ['session_behind'], seen.output);
-    assert.match(seen.of('session')[0].text, /^session_behind: behind, \d+ bytes wait for its socket, which is full/);
+    assert.match(seen.of('session')[0].text, /^session_behind: behind, ([1-9]\d* bytes wait for its socket, which is full|its socket is full)\. /);
     tab.socket._socket.resume();
     await tab.next('resumed', undefined, 30_000);
     await eventually('all of it to be written', async () => (await trace(['--user', `u-${user}`])).names.length === 0, 30_000);
@@ -173,6 +173,24 @@ describe('trace', () => {
     await alone.sql('truncate herald.notifications');
     const truncated = await trace(['--notification', id], { url: alone.url(), wait: 1 });
     assert.match(truncated.of('notification')[0].text, /; the table was truncated at \S+Z\. /);
+  });
+
+  it('what holds a session up is said as it is, also where nothing waits', async () => {
+    const alone = await cluster.database();
+    await alone.notify('alice', 'x');
+    const relay = await alone.session('relay'); // that looks like one
+    await relay.query(`set application_name = 'pgherald desk'`);
+    const program = new Program(pgherald, ['trace', '--user', 'u-alice', '--wait', '30'], { env: { HERALD_DATABASE_URL: alone.url() } });
+    const uuid = await eventually('the question', () => alone.value(`select substr(user_id, 8, 36) from herald.messages where user_id like '(trace %'`));
+    const states = [['behind', 0, true], ['behind', 7, true], ['open', 7, false], ['login', 0, false]];
+    const sessions = states.map(([state, waiting_bytes, busy], session) => ({ session, state, waiting_bytes, busy, missed_pings: 0 }));
+    await relay.query('select herald.relay_trace_answer($1, $2)',
+      [uuid, JSON.stringify({ version: '1', pid: 1, live: true, stopping: false, tabs: states.length, sessions })]);
+    await program.end(30_000);
+    assert.deepEqual([...program.output().matchAll(/ session_behind: ([^.]*)\. /g)].map(([, text]) => text), [
+      'behind, its socket is full', 'behind, 7 bytes wait for its socket, which is full', 'open, 7 bytes wait for its socket', 'login',
+    ], program.output());
+    await relay.end();
   });
 
   it('what cannot be asked is said with its name', async () => {
