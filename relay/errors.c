@@ -233,7 +233,7 @@ const struct error_entry error_table[] = {
 
     /* log_warn() and log_error() */
     {ERROR_IN_LOG, "bad_configuration", "exit status 78: a variable has a value that is not allowed",
-     "`why` has name, value and what is allowed; `pgherald serve --help`"},
+     "Correct the variable that is named with it; `pgherald serve --help` has what is allowed"},
     {ERROR_IN_LOG, "cannot_listen", "exit status 1: the address is not this machine's, the port is taken or asks for a privilege, or the folder of "
      "a unix socket is missing or not to be written",
      "Correct HERALD_LISTEN or HERALD_ADMIN_LISTEN, or stop who has the port"},
