@@ -153,7 +153,7 @@ static void check_privileges(struct doctor *doctor)
             "  and c.relname in ('notifications', 'tombstones', 'messages') and not "
             "has_table_privilege(c.oid, 'select')) m),"
             " (select r.rolsuper from pg_roles r where r.rolname = current_user),"
-            " has_table_privilege('herald.notifications', 'delete')",
+            " has_table_privilege('herald.notifications', 'insert, update, delete')",
             0, NULL);
     if (!row)
         return;
@@ -162,7 +162,7 @@ static void check_privileges(struct doctor *doctor)
                     PQgetvalue(row, 0, 0));
     else if (is_true(row, 1) || is_true(row, 2))
         findings_warn(&doctor->findings, "role_too_mighty", "role %s is %s", PQuser(doctor->db),
-                    is_true(row, 1) ? "a superuser" : "allowed to change tables");
+                    is_true(row, 1) ? "a superuser" : "allowed to change tables, so that it may notify anybody, or delete");
     else
         findings_ok(&doctor->findings, "role %s may do what a relay does, and no more", PQuser(doctor->db));
     PQclear(row);

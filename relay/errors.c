@@ -171,7 +171,7 @@ const struct error_entry error_table[] = {
     {ERROR_IN_COMMAND, "schema_old", "the schema is older than this program",
      "Run `pgherald migrate` as the schema's owner; a newer schema serves older relays"},
     {ERROR_IN_COMMAND, "role_too_mighty", "the relay's role may do more than it needs",
-     "Let it connect as a role of its own that was granted herald_relay and nothing else"},
+     "Let it connect as a role of its own that was granted herald_relay and nothing else, not herald_app"},
     {ERROR_IN_COMMAND, "foreign_rows", "a restore or pg_upgrade: rows have another cluster's transaction ids",
      "Run `pgherald migrate`, which re-stamps them"},
     {ERROR_IN_COMMAND, "future_rows",

@@ -31,7 +31,8 @@ describe('doctor', () => {
     if (account.uid !== undefined) chownSync(key, account.uid, account.gid);
     const admin = await db.session('postgres');
     await admin.query(`create role stranger login; create role mighty login superuser;
-      create role relay_pw login password 'right' in role herald_relay; create role narrow login in role herald_relay connection limit 3`);
+      create role relay_pw login password 'right' in role herald_relay; create role narrow login in role herald_relay connection limit 3;
+      create role twofold login in role herald_relay, herald_app`);
     await admin.end();
   });
   after(() => cluster?.end());
@@ -301,7 +302,7 @@ describe('doctor', () => {
       assert.match(lines.privileges.text, /relay_tidy/);
     });
 
-    for (const role of ['mighty', 'herald_owner']) {
+    for (const role of ['mighty', 'herald_owner', 'twofold']) {
       it(`more than needed is warned of (${role})`, async () => {
         const lines = await finds({ privileges: 'role_too_mighty' }, { HERALD_DATABASE_URL: db.url(role) });
         assert.equal(lines.privileges.verdict, 'WARN');
