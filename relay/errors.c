@@ -139,7 +139,8 @@ const struct error_entry error_table[] = {
     {ERROR_IN_DATABASE, "schema_missing", "the schema `herald`, or some of it, is not there",
      "Run `pgherald migrate` as the schema's owner, in this database"},
     {ERROR_IN_DATABASE, "privileges_missing", "42501: the role may not do what the relay has to",
-     "As the schema's owner: grant herald_relay to the role"},
+     "As the schema's owner: grant herald_relay to the role. If it has that, a dump was restored without its "
+     "privileges: restore it with them (not --no-acl, -x)"},
     {ERROR_IN_DATABASE, "not_primary", "a standby, or read-only transactions",
      "Connect to the primary; with several hosts add target_session_attrs=read-write to HERALD_DATABASE_URL"},
     {ERROR_IN_DATABASE, "disk_full", "53100: the server's disk is full", "Free disk space"},

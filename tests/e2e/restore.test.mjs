@@ -29,12 +29,12 @@ async function dump(db) {
 }
 
 /** As an administrator does it: roles first, then a new database of the owner's, then the dump. */
-async function restore(file, cluster, name) {
+async function restore(file, cluster, name, options = []) {
   for (const role of ['herald_relay nologin', 'herald_app nologin', 'relay login in role herald_relay', 'app login in role herald_app']) {
     await cluster.admin(`create role ${role}`).catch((error) => assert.equal(error.code, '42710', error.message));
   }
   await cluster.admin(`create database ${name} owner herald_owner`);
-  await tool('pg_restore', cluster, ['--exit-on-error', '-d', name, file]);
+  await tool('pg_restore', cluster, ['--exit-on-error', ...options, '-d', name, file]);
 }
 
 const burn = (cluster, count) => cluster.admin(`do $$ begin for i in 1 .. ${count} loop perform pg_current_xact_id(); commit; end loop; end $$`);
@@ -157,6 +157,16 @@ describe('a restore', () => {
 
     const again = await back(relay, user, cursor);
     assert.equal((await again.next('resumed')).resync, true);
+  });
+
+  it('without the privileges: the doctor says that they have to be restored, too', async () => {
+    const db = await cluster.database();
+    const name = `${db.name}_bare`;
+    await restore(await dump(db), other, name, ['--no-acl']);
+    const env = { HERALD_DATABASE_URL: `postgresql:///${name}?host=${encodeURIComponent(other.dir)}&user=relay`, HERALD_AUTH: 'dev' };
+    const { code, output } = await run(pgherald, ['doctor'], { env });
+    assert.equal(code, 1, output);
+    assert.match(output, /^FAIL  migrations +privileges_missing: .*restore it with them \(not --no-acl, -x\)$/m);
   });
 
   it('a renamed database is the same one when it has its name again', async () => {
