@@ -221,7 +221,7 @@ const struct error_entry error_table[] = {
     {ERROR_IN_COMMAND, "migration_changed", "a file is not the one that was applied",
      "Put it back as it was; make the change in a new migration"},
     {ERROR_IN_COMMAND, "migrate_not_allowed", "the role may not create or change the schema",
-     "Run the statement that follows the name as an administrator, or migrate as the schema's owner"},
+     "Migrate as the schema's owner, or run the statement that follows the name as an administrator"},
     {ERROR_IN_COMMAND, "table_in_use",
      "a table was locked by others at each of 20 attempts; nothing was changed",
      "End transactions that are open for long, and migrate again"},

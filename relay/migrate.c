@@ -295,22 +295,24 @@ static bool privileges_allowed(PGconn *db, char error[MIGRATE_ERROR_BYTES])
     static const struct {
         const char *missing; /* asks whether it is */
         const char *fault;
-        const char *remedy; /* asks for the statement that grants it */
+        const char *remedy; /* asks for what to do */
     } needs[] = {
         {"select to_regnamespace('herald') is null"
          " and not has_database_privilege(current_database(), 'create')",
          "may not create a schema in this database",
-         "select format('grant create on database %I to %I', current_database(), current_user)"},
+         "select format('As an administrator: grant create on database %I to %I', current_database(), current_user)"},
         {"select exists (select from pg_namespace where nspname = 'herald'"
          " and not pg_has_role(nspowner, 'usage'))",
          "does not own the schema herald",
-         "select format('grant %I to %I', pg_get_userbyid(nspowner), current_user)"
+         /* The relay's own role is often the one that tries, and must not get the tables. */
+         "select format('Run pgherald migrate as the owner, %1$I; or, if %2$I is not the relay''s role, as an "
+         "administrator: grant %1$I to %2$I', pg_get_userbyid(nspowner), current_user)"
          " from pg_namespace where nspname = 'herald'"},
         {"select (select count(*) from pg_roles where rolname in ('herald_relay', 'herald_app')) < 2"
          " and not exists (select from pg_roles where rolname = current_user and (rolcreaterole or "
          "rolsuper))",
          "may not create the roles herald_relay and herald_app",
-         "select format('alter role %I createrole', current_user)"
+         "select format('As an administrator: alter role %I createrole', current_user)"
          " || ', or: create role herald_relay nologin; create role herald_app nologin'"},
     };
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
@@ -321,8 +323,7 @@ static bool privileges_allowed(PGconn *db, char error[MIGRATE_ERROR_BYTES])
             continue;
         char *remedy = ask(db, needs[i].remedy, error);
         if (remedy)
-            fail(error, "migrate_not_allowed: role \"%s\" %s. As an administrator: %s", PQuser(db),
-                 needs[i].fault, remedy);
+            fail(error, "migrate_not_allowed: role \"%s\" %s. %s", PQuser(db), needs[i].fault, remedy);
         free(remedy);
         return false;
     }

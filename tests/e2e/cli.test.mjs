@@ -159,7 +159,14 @@ describe('migrate', () => {
     await admin.end();
     const { code, output } = await run(pgherald, ['migrate'], { env: { HERALD_DATABASE_URL: db.url('nobody_much') } });
     assert.equal(code, 1);
-    assert.match(output, /permission denied|may not/i);
+    assert.match(output, /migrate_not_allowed: role "nobody_much" may not create .* As an administrator: grant create on database /);
     assert.equal(await db.value(`select count(*) from pg_namespace where nspname = 'herald'`), '0');
+  });
+
+  it('the relay\'s role is told to migrate as the owner, whose name it gets', async () => {
+    const db = await cluster.database();
+    const { code, output } = await run(pgherald, ['migrate'], { env: { HERALD_DATABASE_URL: db.url('relay') } });
+    assert.equal(code, 1);
+    assert.match(output, /migrate_not_allowed: role "relay" does not own the schema herald\. Run pgherald migrate as the owner, herald_owner; or, /);
   });
 });
