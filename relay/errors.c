@@ -183,7 +183,8 @@ const struct error_entry error_table[] = {
      "As the owner: alter table herald.TABLE enable always trigger TRIGGER; changes of meanwhile are told to "
      "nobody"},
     {ERROR_IN_COMMAND, "resolve_user_fails", "the application's own `herald.resolve_user` raises an error",
-     "Let it be security definer with a search_path, and return null for whom it does not know"},
+     "Let it be security definer with a search_path, let its owner read what it reads, and let it return null for "
+     "whom it does not know"},
     {ERROR_IN_COMMAND, "resolve_user_lets_in", "the application's own `herald.resolve_user` takes anybody",
      "Let it return null for a `sub` it does not know"},
     {ERROR_IN_COMMAND, "clocks_apart",

@@ -283,7 +283,8 @@ describe('doctor', () => {
       const own = await cluster.database();
       const replace = (body) => own.sql(`create or replace function herald.resolve_user(claims jsonb) returns text language sql as $$ ${body} $$`);
       await replace('select id from herald.users where id = claims ->> \'sub\''); // not security definer
-      await finds({ users: 'resolve_user_fails' }, { HERALD_DATABASE_URL: own.url() });
+      const lines = await finds({ users: 'resolve_user_fails' }, { HERALD_DATABASE_URL: own.url() });
+      assert.match(lines.users.text, /permission denied.*security definer.*let its owner read what it reads/);
       await replace(`select claims ->> 'sub'`);
       await finds({ users: 'resolve_user_lets_in' }, { HERALD_DATABASE_URL: own.url() });
     });
