@@ -150,6 +150,12 @@ describe('a socket of the service manager', () => {
     assert.match(output, /HERALD_ALLOW_DEV_AUTH/);
   });
 
+  it('is what the doctor takes for granted, not HERALD_LISTEN', async () => {
+    const [command, ...args] = holding(`127.0.0.1:${await freePort()}`);
+    const { output } = await run(command, [...args, pgherald, 'doctor'], { env: { HERALD_DATABASE_URL: db.url(), HERALD_LISTEN: '192.0.2.1:8000' } });
+    assert.match(output, /^ok +listening +at the service manager's socket$/m);
+  });
+
   it('several of them, or one that does not listen: exit 78', async () => {
     const [a, b] = [await freePort(), await freePort()];
     for (const [sockets, says] of [[`127.0.0.1:${a} 127.0.0.1:${b}`, /gives 2 sockets/], [`udp:${a}`, /does not listen/]]) {
