@@ -115,6 +115,7 @@ function requests(seed, users, ids) {
     () => ({ ...valid(), path: one(['/api/', '/api/v1', `${API}/`, `${API}/x`, `${API}/read-all/`, `${API}/${UNKNOWN}/`, `${API}/${UNKNOWN}0`, '/api/v2/notifications', `${API}/${'x'.repeat(200)}`]) }),
     () => ({ user: one(users), method: one(['PUT', 'TRACE', 'PROPFIND', 'DELETE', 'PATCH']), path: API }),
     () => ({ user: one(users), method: one(['GET', 'PUT', 'DELETE']), path: `${API}/read-all` }),
+    () => ({ user: one(users), method: one(['GET', 'POST', 'OPTIONS']), path: `${API}?category=${one(['%', 'a%4', '%zz', '%00', '%%41', '%u0061'])}`, agent: false }), // libwebsockets answers a later one
     () => ({ ...valid(), headers: { Origin: one(['https://evil.example', 'null', 'https://app.example.org.evil.example', `https://${'x'.repeat(600)}`]) } }),
   ];
   return () => {

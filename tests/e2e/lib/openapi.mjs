@@ -62,8 +62,8 @@ function badBody(content, method, { headers, text, body, status }) {
   if (!content || method === 'HEAD') return text === '' ? null : `a body: ${text.slice(0, 80)}`;
   const media = content[headers['content-type']];
   if (!media) return `Content-Type: ${headers['content-type']}`;
-  const wrong = misfit(media.schema, body);
-  return wrong ?? (status >= 400 && body.status !== status ? `the problem says ${body.status}` : null);
+  const wrong = misfit(media.schema, body ?? text);
+  return wrong ?? (status >= 400 && body && body.status !== status ? `the problem says ${body.status}` : null);
 }
 
 /** Why an answer is none that the document allows; null when it is one. */
