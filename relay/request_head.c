@@ -108,15 +108,24 @@ static int nibble(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* RFC 3986 §2.1, of what is_target(); a plus sign is a plus sign. Bytes written, or 0 when it does not fit. */
+/* RFC 3986 §2.1: the byte of three characters; -1: they are none. */
+static int escaped_byte(struct text text)
+{
+    int high = text.size >= 3 ? nibble(text.bytes[1]) : -1;
+    int low = text.size >= 3 ? nibble(text.bytes[2]) : -1;
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* A plus sign is a plus sign. Bytes written, or 0 when it is badly escaped or does not fit. */
 static size_t percent_decode(struct text from, char *out, size_t room)
 {
     size_t size = 0;
     while (from.size) {
         bool escaped = from.bytes[0] == '%';
-        if (size == room)
+        int byte = escaped ? escaped_byte(from) : from.bytes[0];
+        if (size == room || (escaped && byte < 0))
             return 0;
-        out[size++] = (char)(escaped ? nibble(from.bytes[1]) << 4 | nibble(from.bytes[2]) : from.bytes[0]);
+        out[size++] = (char)byte;
         from = without_first(from, escaped ? 3 : 1);
     }
     return size;
@@ -170,21 +179,15 @@ static bool is_known_method(struct text method)
     return false;
 }
 
-/* Three characters that mean a byte. An escaped zero byte would end libwebsockets' texts: what stands behind it would not
- * be looked at. */
-static bool is_escape(const char *bytes, size_t size)
-{
-    return size >= 3 && nibble(bytes[1]) >= 0 && nibble(bytes[2]) >= 0 && memcmp(bytes + 1, "00", 2) != 0;
-}
-
 /* RFC 9112 §3.2.1: a path and perhaps a query. Other forms are for proxies, and for methods that are refused anyway. */
 static bool is_target(struct text target, struct text method)
 {
     bool is_odd = is_same(method, TEXT("CONNECT")) || !is_known_method(method);
     if (!is_visible_ascii(target) || (target.bytes[0] != '/' && !is_odd))
         return false;
+    /* An escaped zero byte would end libwebsockets' texts: what stands behind it would not be looked at. */
     for (size_t i = 0; i < target.size; i++)
-        if (target.bytes[i] == '%' && !is_escape(target.bytes + i, target.size - i))
+        if (target.bytes[i] == '%' && escaped_byte(without_first(target, i)) <= 0)
             return false;
     return true;
 }
