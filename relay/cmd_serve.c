@@ -98,10 +98,10 @@ static void set_file_limit(const struct config *config)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int serve_as_worker(struct config *config, struct jwt_keys **keys, int number)
+static int serve_as_worker(struct config *config, struct jwt_keys **keys, struct tls_pair **tls, int number)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* a worker does not outlive its supervisor */
-    return worker_run(config, keys, (struct worker_place){number, SUPERVISOR_LISTEN_FD, SUPERVISOR_BUS_FD, -1});
+    return worker_run(config, keys, tls, (struct worker_place){number, SUPERVISOR_LISTEN_FD, SUPERVISOR_BUS_FD, -1});
 }
 
 static void remove_socket(const struct listen_address *address)
@@ -123,7 +123,7 @@ static bool open_sockets(const struct config *config, int given_fd, int *sockets
     return true;
 }
 
-static int serve_all(struct config *config, struct jwt_keys **keys, int given_fd)
+static int serve_all(struct config *config, struct jwt_keys **keys, struct tls_pair **tls, int given_fd)
 {
     int sockets[SUPERVISOR_WORKERS_MAX], admin_socket = -1;
     char error[LISTENER_ERROR_SIZE];
@@ -143,7 +143,8 @@ static int serve_all(struct config *config, struct jwt_keys **keys, int given_fd
              LOG_STR("socket", given_fd < 0 ? "own" : "given"), LOG_INT("workers", config->workers),
              LOG_STR("tls", config->tls_cert ? "yes" : "no"),
              LOG_STR("auth", config->auth == AUTH_MODE_DEV ? "dev" : "jwt"));
-    int status = config->workers == 1 ? worker_run(config, keys, (struct worker_place){0, sockets[0], -1, admin_socket})
+    struct worker_place alone = {0, sockets[0], -1, admin_socket};
+    int status = config->workers == 1 ? worker_run(config, keys, tls, alone)
                                       : supervisor_run(config, sockets, admin_socket);
     remove_socket(&address);
     remove_socket(&admin);
@@ -162,6 +163,7 @@ static void warn(const struct config *config)
 static int serve(struct config *config, const struct options *options)
 {
     struct jwt_keys *keys = NULL;
+    struct tls_pair *tls = NULL;
     struct config_error error;
     char why[JWT_KEYS_ERROR_BYTES], tls_why[TLS_WHY_SIZE];
     if (!config_check_serve(config, &error)) {
@@ -172,7 +174,7 @@ static int serve(struct config *config, const struct options *options)
         log_error("bad_configuration", LOG_STR("variable", "HERALD_JWT_KEY_FILE"), LOG_STR("why", why));
         return CONFIG_EXIT_STATUS;
     }
-    if (config->tls_cert && !tls_check(config->tls_cert, config->tls_key, tls_why)) {
+    if (config->tls_cert && !(tls = tls_pair_load(config->tls_cert, config->tls_key, tls_why))) {
         log_error("bad_configuration", LOG_STR("why", tls_why));
         jwt_keys_free(keys);
         return CONFIG_EXIT_STATUS;
@@ -183,11 +185,12 @@ static int serve(struct config *config, const struct options *options)
     signal(SIGPIPE, SIG_IGN);
     int status;
     if (options->worker >= 0) {
-        status = serve_as_worker(config, &keys, options->worker);
+        status = serve_as_worker(config, &keys, &tls, options->worker);
     } else {
         warn(config);
-        status = serve_all(config, &keys, options->given_fd);
+        status = serve_all(config, &keys, &tls, options->given_fd);
     }
+    tls_pair_free(tls);
     jwt_keys_free(keys);
     return status;
 }

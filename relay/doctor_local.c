@@ -60,11 +60,13 @@ static void check_tls(struct doctor *doctor)
         findings_ok(&doctor->findings, "not used; a proxy in front should");
         return;
     }
-    if (!tls_check(config->tls_cert, config->tls_key, why)) {
+    struct tls_pair *pair = tls_pair_load(config->tls_cert, config->tls_key, why);
+    if (!pair) {
         findings_fail(&doctor->findings, "bad_certificate", "%s", why);
         return;
     }
-    int days = tls_days_left(config->tls_cert);
+    int days = tls_pair_days_left(pair);
+    tls_pair_free(pair);
     if (days < 0)
         findings_fail(&doctor->findings, "certificate_expired", "%s has expired", config->tls_cert);
     else if (days < EXPIRES_SOON_DAYS)

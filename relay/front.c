@@ -605,6 +605,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct session *session;
     switch (reason) {
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        tls_show(user, &front_of(wsi)->relay->tls);
         return !tls_harden(user);
     case LWS_CALLBACK_RAW_RX_FILE:
         accept_batch(front_of(wsi));
@@ -730,18 +731,6 @@ struct front *front_new(struct relay *relay, int listen_fd)
     front->listener =
         lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, front->protocols[0].name, NULL);
     return front->listener ? front : NULL;
-}
-
-void front_reload_tls(struct front *front)
-{
-    char why[TLS_WHY_SIZE];
-    const struct config *config = front->relay->config;
-    if (!config->tls_cert)
-        return;
-    if (!tls_check(config->tls_cert, config->tls_key, why))
-        log_error("reload_failed", LOG_STR("why", why));
-    else if (lws_tls_cert_updated(front->context, config->tls_cert, config->tls_key, NULL, 0, NULL, 0) != 0)
-        log_error("reload_failed", LOG_STR("why", "libwebsockets refuses the certificate"));
 }
 
 void front_stop_accepting(struct front *front)

@@ -13,8 +13,6 @@ const struct door *front_door(const struct config *config);
 /* listen_fd stays the caller's. NULL when libwebsockets cannot start (it has logged why). */
 struct front *front_new(struct relay *relay, int listen_fd);
 void front_stop_accepting(struct front *front);
-/* The files of HERALD_TLS_CERT and _KEY may have changed: connections from now on get what they have. */
-void front_reload_tls(struct front *front);
 /* Closes all sockets; the loop must run until its handles are closed before front_free(). */
 void front_close(struct front *front);
 void front_free(struct front *front);

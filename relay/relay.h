@@ -18,12 +18,14 @@
 #include "router.h"
 #include "session.h"
 #include "tally.h"
+#include "tls.h"
 
 struct desk;
 
 struct relay {
     const struct config *config;
     struct jwt_keys *keys; /* NULL with HERALD_AUTH=dev */
+    struct tls_pair *tls;  /* NULL without TLS */
     uv_loop_t *loop;
     struct desk *desk; /* the connection for reads and write-backs */
     struct desk *list_desk;

@@ -2,10 +2,20 @@
 #include "tls.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "memory.h"
+
+/* What the holder has; it serves no connection. */
+struct tls_pair {
+    SSL_CTX *holder;
+    X509 *own;
+    STACK_OF(X509) *chain; /* NULL: none between it and the root */
+    EVP_PKEY *key;
+};
 
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20"; /* of TLS 1.2; those of 1.3 are all as good */
 
@@ -37,30 +47,53 @@ static bool load(SSL_CTX *context, const char *cert_file, const char *key_file, 
     return true;
 }
 
-bool tls_check(const char *cert_file, const char *key_file, char why[TLS_WHY_SIZE])
+struct tls_pair *tls_pair_load(const char *cert_file, const char *key_file, char why[TLS_WHY_SIZE])
 {
     ERR_clear_error();
-    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    if (!context) {
+    SSL_CTX *holder = SSL_CTX_new(TLS_server_method());
+    if (!holder) {
         snprintf(why, TLS_WHY_SIZE, "OpenSSL does not start");
-        return false;
+        return NULL;
     }
-    bool good = load(context, cert_file, key_file, why);
-    SSL_CTX_free(context);
-    return good;
+    if (!load(holder, cert_file, key_file, why)) {
+        SSL_CTX_free(holder);
+        return NULL;
+    }
+    struct tls_pair *pair = memory_zero(sizeof(*pair));
+    pair->holder = holder;
+    pair->own = SSL_CTX_get0_certificate(holder);
+    pair->key = SSL_CTX_get0_privatekey(holder);
+    SSL_CTX_get0_chain_certs(holder, &pair->chain);
+    return pair;
 }
 
-int tls_days_left(const char *cert_file)
+void tls_pair_free(struct tls_pair *pair)
+{
+    if (!pair)
+        return;
+    SSL_CTX_free(pair->holder);
+    free(pair);
+}
+
+/* A context keeps a certificate for each type of key, and cannot be made to forget one: a connection can. */
+static int show(SSL *ssl, void *current)
+{
+    const struct tls_pair *pair = *(struct tls_pair *const *)current;
+    SSL_certs_clear(ssl);
+    return SSL_use_cert_and_key(ssl, pair->own, pair->key, pair->chain, 1);
+}
+
+void tls_show(SSL_CTX *context, struct tls_pair *const *pair)
+{
+    SSL_CTX_set_cert_cb(context, show, (void *)pair);
+}
+
+int tls_pair_days_left(const struct tls_pair *pair)
 {
     int days = -1, seconds = 0;
-    FILE *file = fopen(cert_file, "re");
-    X509 *own = file ? PEM_read_X509(file, NULL, no_password, NULL) : NULL;
     /* Both have the sign of the difference. */
-    if (own && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(own)) == 1 && seconds < 0)
+    if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(pair->own)) == 1 && seconds < 0)
         days--;
-    X509_free(own);
-    if (file)
-        fclose(file);
     return days;
 }
 

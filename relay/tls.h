@@ -11,12 +11,19 @@
 
 enum { TLS_WHY_SIZE = 512 };
 
-/* Whether the two files (PEM: a chain, its own certificate first; a private key without a password) belong together
- * and a server can use them. False: why names the file. */
-bool tls_check(const char *cert_file, const char *key_file, char why[TLS_WHY_SIZE]);
+/* A certificate with those between it and the root, and its private key. */
+struct tls_pair;
 
-/* Whole days until its own certificate expires, less than 0 when it has; tls_check() has passed. */
-int tls_days_left(const char *cert_file);
+/* From two files (PEM: a chain, its own certificate first; a private key without a password) that belong together and
+ * that a server can use. NULL: why names the file. */
+struct tls_pair *tls_pair_load(const char *cert_file, const char *key_file, char why[TLS_WHY_SIZE]);
+void tls_pair_free(struct tls_pair *pair); /* connections that have it keep it; NULL is allowed */
+
+/* Each handshake from now on shows what *pair is at that time, and no other; it is the caller's. */
+void tls_show(SSL_CTX *context, struct tls_pair *const *pair);
+
+/* Whole days until its own certificate expires, less than 0 when it has. */
+int tls_pair_days_left(const struct tls_pair *pair);
 
 /* TLS 1.2 and later, with forward secrecy and authenticated encryption (RFC 9325 §3.1.1, §4.2), no renegotiation, and
  * no buffers for connections that are idle. False: OpenSSL refuses. */

@@ -187,10 +187,25 @@ static void stop(struct worker *worker, int exit_status, bool at_once)
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }
 
+/* Connections from now on get what the files have. */
+static void reload_tls(struct worker *worker)
+{
+    char why[TLS_WHY_SIZE];
+    if (!worker->relay.tls)
+        return;
+    struct tls_pair *fresh = tls_pair_load(worker->config->tls_cert, worker->config->tls_key, why);
+    if (!fresh) {
+        log_error("reload_failed", LOG_STR("why", why));
+        return;
+    }
+    tls_pair_free(worker->relay.tls);
+    worker->relay.tls = fresh;
+}
+
 static void reload_all(struct worker *worker)
 {
     reload(worker->config, &worker->relay.keys);
-    front_reload_tls(worker->front);
+    reload_tls(worker);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -327,12 +342,13 @@ static void close_rooms(struct worker *worker)
     uv_loop_close(&worker->loop);
 }
 
-int worker_run(struct config *config, struct jwt_keys **keys, struct worker_place place)
+int worker_run(struct config *config, struct jwt_keys **keys, struct tls_pair **tls, struct worker_place place)
 {
     struct worker worker = {.config = config, .place = place};
     uv_loop_init(&worker.loop);
     start_handles(&worker);
     worker.relay.keys = *keys;
+    worker.relay.tls = *tls;
     if (!open_rooms(&worker)) {
         log_error("cannot_serve", LOG_STR("why", "libwebsockets did not start; is libwebsockets-evlib-uv installed?"));
         return EXIT_FAILURE;
@@ -345,6 +361,7 @@ int worker_run(struct config *config, struct jwt_keys **keys, struct worker_plac
     close_rooms(&worker);
     log_counters(&worker);
     *keys = worker.relay.keys;
+    *tls = worker.relay.tls;
     log_info("worker_stopped", LOG_INT("worker", place.number));
     return worker.exit_status;
 }

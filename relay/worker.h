@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "jwt_keys.h"
+#include "tls.h"
 
 struct worker_place {
     int number;    /* 0 for the first */
@@ -13,8 +14,8 @@ struct worker_place {
     int admin_fd;  /* the admin port's, closed with the other; -1: none, or it is the supervisor's */
 };
 
-/* Runs until SIGTERM, SIGINT or the end of the bus; returns the exit status. config and keys stay
- * the caller's, but SIGHUP replaces the keys and the reloadable values in place. */
-int worker_run(struct config *config, struct jwt_keys **keys, struct worker_place place);
+/* Runs until SIGTERM, SIGINT or the end of the bus; returns the exit status. config, keys and tls
+ * stay the caller's, but SIGHUP replaces the latter two and the reloadable values in place. */
+int worker_run(struct config *config, struct jwt_keys **keys, struct tls_pair **tls, struct worker_place place);
 
 #endif

@@ -159,6 +159,27 @@ describe('TLS', { concurrency: 4 }, () => {
   });
 
   for (const workers of ['1', '2']) {
+    it(`a renewed certificate with a key of another type is the only one shown, with HERALD_WORKERS=${workers}`, async () => {
+      const own = certificate(`types-${workers}-ec`);
+      const relay = await startRelay(db, { ...env(own), HERALD_WORKERS: workers });
+      const sent = ['RSA-PSS+SHA256:RSA+SHA256', 'ECDSA+SHA256', undefined]; // what a client takes: RSA, ECDSA, either
+      const shown = () => Promise.all(['TLSv1.2', 'TLSv1.3'].flatMap((maxVersion) => sent.map(async (sigalgs) => (
+        await handshake(relay, { maxVersion, sigalgs })).name)));
+      for (const type of ['rsa', 'ec', 'rsa']) {
+        const name = `types-${workers}-${type}`;
+        const next = certificate(name, 2, type);
+        if (next.cert !== own.cert) ['cert', 'key'].forEach((file) => copyFileSync(next[file], own[file]));
+        relay.program.signal('SIGHUP');
+        const only = type === 'rsa' ? [name, undefined, name] : [undefined, name, name];
+        await eventually(`${name} and no other`, async () => {
+          for (let i = 0; i < 4; i += 1) if ((await shown()).join() !== [...only, ...only].join()) return false;
+          return true;
+        });
+      }
+    });
+  }
+
+  for (const workers of ['1', '2']) {
     it(`a stream lives in it, with HERALD_WORKERS=${workers}`, async () => {
       const relay = await startRelay(db, { ...env(files), HERALD_WORKERS: workers, HERALD_HEARTBEAT: '1' });
       const user = await db.person();
