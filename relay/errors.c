@@ -258,7 +258,7 @@ const struct error_entry error_table[] = {
     {ERROR_IN_LOG, "notify_queue_filling",
      "a listener does not take its notifications, as one in a long transaction",
      "End the session that has LISTENed and is idle in transaction"},
-    {ERROR_IN_LOG, "reload_failed", "SIGHUP found a wrong value or key; nothing was changed",
+    {ERROR_IN_LOG, "reload_failed", "SIGHUP found a wrong value, key or certificate; nothing was changed",
      "Correct what `why` says, then SIGHUP again"},
     {ERROR_IN_LOG, "reload_needs_restart",
      "SIGHUP found other values of `variables`, which are read at the start only",

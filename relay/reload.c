@@ -1,53 +1,87 @@
 /* Reading the configuration again; see reload.h. */
 #include "reload.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "log.h"
 
-static bool load_keys(const struct config *fresh, struct jwt_keys **keys)
-{
-    char why[JWT_KEYS_ERROR_BYTES];
-    *keys = NULL;
-    if (fresh->auth != AUTH_MODE_JWT || jwt_keys_load(keys, fresh->jwt_alg, fresh->jwt_key_file, why))
-        return true;
-    log_error("reload_failed", LOG_STR("why", why));
-    return false;
-}
+enum { WHY_SIZE = 1024 };
 
-/* False: logged, and fresh is empty. */
-static bool load(struct config *fresh, const char *file, struct jwt_keys **keys)
+/* What the files and the environment say now. */
+struct fresh {
+    struct config config;
+    struct jwt_keys *keys; /* NULL with HERALD_AUTH=dev */
+    struct tls_pair *tls;  /* NULL without TLS */
+};
+
+static bool load_config(struct fresh *fresh, const char *file, char why[WHY_SIZE])
 {
     struct config_error error;
-    if (!config_load(fresh, file, environ, &error)) {
-        log_error("reload_failed", LOG_STR("why", error.message));
-        return false;
-    }
-    bool good = config_check_serve(fresh, &error);
-    if (!good)
-        log_error("reload_failed", LOG_STR("why", error.message));
-    if (good && load_keys(fresh, keys))
+    if (config_load(&fresh->config, file, environ, &error) && config_check_serve(&fresh->config, &error))
         return true;
-    config_free(fresh);
+    snprintf(why, WHY_SIZE, "%s", error.message);
     return false;
 }
 
-void reload(struct config *config, struct jwt_keys **keys)
+static bool load_keys(struct fresh *fresh, char why[WHY_SIZE])
+{
+    const struct config *config = &fresh->config;
+    char keys_why[JWT_KEYS_ERROR_BYTES];
+    if (config->auth != AUTH_MODE_JWT || jwt_keys_load(&fresh->keys, config->jwt_alg, config->jwt_key_file, keys_why))
+        return true;
+    snprintf(why, WHY_SIZE, "HERALD_JWT_KEY_FILE: %s", keys_why);
+    return false;
+}
+
+/* From the paths that are in use: others need a restart. */
+static bool load_tls(struct fresh *fresh, const struct config *live, char why[WHY_SIZE])
+{
+    char tls_why[TLS_WHY_SIZE];
+    if (!live->tls_cert || (fresh->tls = tls_pair_load(live->tls_cert, live->tls_key, tls_why)))
+        return true;
+    snprintf(why, WHY_SIZE, "%s", tls_why);
+    return false;
+}
+
+static void drop(struct fresh *fresh)
+{
+    config_free(&fresh->config);
+    jwt_keys_free(fresh->keys);
+    tls_pair_free(fresh->tls);
+}
+
+/* From here on nothing can fail. */
+static void take(struct fresh *fresh, struct config *config, struct jwt_keys **keys, struct tls_pair **tls)
 {
     char waiting[512];
-    struct config fresh;
-    struct jwt_keys *fresh_keys;
-    if (!load(&fresh, config->file, &fresh_keys))
-        return;
-    config_reload(config, &fresh, waiting, sizeof(waiting));
+    config_reload(config, &fresh->config, waiting, sizeof(waiting));
     if (waiting[0])
         log_warn("reload_needs_restart", LOG_STR("variables", waiting));
     log_open(config->log_level, config->log_format);
-    if (*keys && fresh_keys) {
+    if (*keys && fresh->keys) {
         struct jwt_keys *old = *keys;
-        *keys = fresh_keys;
-        fresh_keys = old;
+        *keys = fresh->keys;
+        fresh->keys = old;
     }
-    jwt_keys_free(fresh_keys); /* the old ones, or none that are used */
-    log_info("reloaded");
+    if (*tls && fresh->tls) {
+        struct tls_pair *old = *tls;
+        *tls = fresh->tls;
+        fresh->tls = old;
+    }
+}
+
+bool reload(struct config *config, struct jwt_keys **keys, struct tls_pair **tls)
+{
+    char why[WHY_SIZE];
+    struct fresh fresh = {.keys = NULL};
+    bool good = load_config(&fresh, config->file, why) && load_keys(&fresh, why) && load_tls(&fresh, config, why);
+    if (good) {
+        take(&fresh, config, keys, tls);
+        log_info("reloaded");
+    } else {
+        log_error("reload_failed", LOG_STR("why", why));
+    }
+    drop(&fresh); /* what was in use before, or what was not taken */
+    return good;
 }

@@ -1,11 +1,13 @@
-/* SIGHUP: keys and the values that may change are read again. */
+/* SIGHUP: keys, the certificate and the values that may change are read again. */
 #ifndef PGHERALD_RELOAD_H
 #define PGHERALD_RELOAD_H
 
 #include "config.h"
 #include "jwt_keys.h"
+#include "tls.h"
 
-/* What cannot be read or is wrong is logged, and everything stays as it was. */
-void reload(struct config *config, struct jwt_keys **keys);
+/* All or nothing: what cannot be read or is wrong is logged (false), and everything stays as it was. Where *keys or *tls
+ * is NULL they are checked, but not taken. */
+bool reload(struct config *config, struct jwt_keys **keys, struct tls_pair **tls);
 
 #endif

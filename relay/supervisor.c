@@ -367,13 +367,20 @@ static void stop(struct supervisor *supervisor, int exit_status)
         uv_stop(&supervisor->loop);
 }
 
+/* What is wrong is said once, and no worker has to find it out. */
+static void reload_all(struct supervisor *supervisor)
+{
+    struct jwt_keys *no_keys = NULL; /* both are the workers' */
+    struct tls_pair *no_tls = NULL;
+    if (reload(supervisor->config, &no_keys, &no_tls))
+        signal_workers(supervisor, SIGHUP);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct supervisor *supervisor = handle->data;
-    struct jwt_keys *none = NULL; /* keys are the workers' */
     if (number == SIGHUP) {
-        signal_workers(supervisor, SIGHUP);
-        reload(supervisor->config, &none);
+        reload_all(supervisor);
     } else if (supervisor->stopping) {
         signal_workers(supervisor, SIGKILL); /* asked twice: at once */
     } else {

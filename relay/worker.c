@@ -187,34 +187,13 @@ static void stop(struct worker *worker, int exit_status, bool at_once)
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }
 
-/* Connections from now on get what the files have. */
-static void reload_tls(struct worker *worker)
-{
-    char why[TLS_WHY_SIZE];
-    if (!worker->relay.tls)
-        return;
-    struct tls_pair *fresh = tls_pair_load(worker->config->tls_cert, worker->config->tls_key, why);
-    if (!fresh) {
-        log_error("reload_failed", LOG_STR("why", why));
-        return;
-    }
-    tls_pair_free(worker->relay.tls);
-    worker->relay.tls = fresh;
-}
-
-static void reload_all(struct worker *worker)
-{
-    reload(worker->config, &worker->relay.keys);
-    reload_tls(worker);
-}
-
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct worker *worker = handle->data;
     if (number == SIGINT && worker->place.bus_fd >= 0)
         return; /* a terminal tells the whole process group; the supervisor says what it means */
     if (number == SIGHUP)
-        reload_all(worker);
+        reload(worker->config, &worker->relay.keys, &worker->relay.tls);
     else if (worker->relay.stopping)
         uv_stop(&worker->loop); /* asked twice: at once */
     else

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
+import { join } from 'node:path';
 import tls from 'node:tls';
 import { certificate } from './lib/certificate.mjs';
 import { connect, devToken, Mirror, readAll } from './lib/client.mjs';
-import { patience } from './lib/env.mjs';
+import { patience, scratch } from './lib/env.mjs';
 import { EventStream, openStream, STREAM } from './lib/event_stream.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { RawSocket, upgradeRequest } from './lib/raw.mjs';
@@ -176,6 +177,44 @@ describe('TLS', { concurrency: 4 }, () => {
           return true;
         });
       }
+    });
+  }
+
+  for (const workers of ['1', '2']) {
+    it(`SIGHUP takes values, keys and certificate together or none of them, with HERALD_WORKERS=${workers}`, async () => {
+      const [own, next] = [certificate(`whole-${workers}-0`), certificate(`whole-${workers}-1`)];
+      const good = readFileSync(own.cert);
+      const file = join(scratch, `whole-${workers}.env`);
+      writeFileSync(file, 'HERALD_LOG_LEVEL=info\n');
+      const relay = await spawnRelay(db, { ...env(own), HERALD_LOG_LEVEL: undefined, HERALD_WORKERS: workers }, { args: ['--config', file] });
+      await relay.ready();
+      const lines = (event) => relay.log().split(`event=${event}`).length - 1;
+      const unchanged = async () => {
+        assert.equal(lines('reloaded'), 0);
+        assert.doesNotMatch(relay.log(), /level=debug/);
+        for (let i = 0; i < 4; i += 1) assert.equal((await handshake(relay)).name, `whole-${workers}-0`);
+      };
+
+      writeFileSync(own.cert, 'not a certificate');
+      writeFileSync(file, 'HERALD_LOG_LEVEL=debug\n');
+      relay.program.signal('SIGHUP');
+      await eventually('the refusal of the certificate', () => /event=reload_failed.*HERALD_TLS_CERT/.test(relay.log()));
+      writeFileSync(own.cert, good);
+      await unchanged();
+
+      copyFileSync(next.cert, own.cert);
+      copyFileSync(next.key, own.key);
+      writeFileSync(file, 'HERALD_LOG_LEVEL=loud\n');
+      relay.program.signal('SIGHUP');
+      await eventually('the refusal of the value', () => /event=reload_failed.*HERALD_LOG_LEVEL/.test(relay.log()));
+      await unchanged();
+      assert.equal(lines('reload_failed'), 2, 'once each, whatever the number of workers');
+
+      writeFileSync(file, 'HERALD_LOG_LEVEL=debug\n');
+      relay.program.signal('SIGHUP');
+      await eventually('both', async () => (await handshake(relay)).name === `whole-${workers}-1`);
+      await eventually('reloaded', () => lines('reloaded') > 0);
+      assert.equal(lines('reload_failed'), 2);
     });
   }
 
