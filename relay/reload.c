@@ -6,8 +6,6 @@
 
 #include "log.h"
 
-enum { WHY_SIZE = 1024 };
-
 /* What the files and the environment say now. */
 struct fresh {
     struct config config;
@@ -15,32 +13,31 @@ struct fresh {
     struct tls_pair *tls;  /* NULL without TLS */
 };
 
-static bool load_config(struct fresh *fresh, const char *file, char why[WHY_SIZE])
+static bool load_config(struct fresh *fresh, const char *file, char why[RELOAD_WHY_SIZE])
 {
     struct config_error error;
     if (config_load(&fresh->config, file, environ, &error) && config_check_serve(&fresh->config, &error))
         return true;
-    snprintf(why, WHY_SIZE, "%s", error.message);
+    snprintf(why, RELOAD_WHY_SIZE, "%s", error.message);
     return false;
 }
 
-static bool load_keys(struct fresh *fresh, char why[WHY_SIZE])
+static bool load_keys(struct fresh *fresh, char why[RELOAD_WHY_SIZE])
 {
     const struct config *config = &fresh->config;
     char keys_why[JWT_KEYS_ERROR_BYTES];
     if (config->auth != AUTH_MODE_JWT || jwt_keys_load(&fresh->keys, config->jwt_alg, config->jwt_key_file, keys_why))
         return true;
-    snprintf(why, WHY_SIZE, "HERALD_JWT_KEY_FILE: %s", keys_why);
+    snprintf(why, RELOAD_WHY_SIZE, "HERALD_JWT_KEY_FILE: %s", keys_why);
     return false;
 }
 
-/* From the paths that are in use: others need a restart. */
-static bool load_tls(struct fresh *fresh, const struct config *live, char why[WHY_SIZE])
+static bool load_tls(struct fresh *fresh, const struct config *paths, char why[RELOAD_WHY_SIZE])
 {
     char tls_why[TLS_WHY_SIZE];
-    if (!live->tls_cert || (fresh->tls = tls_pair_load(live->tls_cert, live->tls_key, tls_why)))
+    if (!paths->tls_cert || (fresh->tls = tls_pair_load(paths->tls_cert, paths->tls_key, tls_why)))
         return true;
-    snprintf(why, WHY_SIZE, "%s", tls_why);
+    snprintf(why, RELOAD_WHY_SIZE, "%s", tls_why);
     return false;
 }
 
@@ -49,6 +46,15 @@ static void drop(struct fresh *fresh)
     config_free(&fresh->config);
     jwt_keys_free(fresh->keys);
     tls_pair_free(fresh->tls);
+}
+
+bool reload_check(const struct config *config, char why[RELOAD_WHY_SIZE])
+{
+    struct fresh fresh = {.keys = NULL};
+    bool good = load_config(&fresh, config->file, why) && load_keys(&fresh, why) &&
+                load_tls(&fresh, &fresh.config, why);
+    drop(&fresh);
+    return good;
 }
 
 /* From here on nothing can fail. */
@@ -73,8 +79,9 @@ static void take(struct fresh *fresh, struct config *config, struct jwt_keys **k
 
 bool reload(struct config *config, struct jwt_keys **keys, struct tls_pair **tls)
 {
-    char why[WHY_SIZE];
+    char why[RELOAD_WHY_SIZE];
     struct fresh fresh = {.keys = NULL};
+    /* From the paths that are in use: others need a restart. */
     bool good = load_config(&fresh, config->file, why) && load_keys(&fresh, why) && load_tls(&fresh, config, why);
     if (good) {
         take(&fresh, config, keys, tls);

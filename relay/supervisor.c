@@ -22,7 +22,8 @@
 
 enum {
     FLUSH_BYTES = 65536, /* of one write to the workers */
-    RESTART_MS = 200,    /* a worker that has died is started again after this */
+    RESTART_MS = 200,    /* a worker that has died is started again after this, */
+    RESTART_MAX_MS = 5000, /* or after twice as long as the last time if it did not get to serve, up to this */
     TICK_MS = 1000,
     WORKER_SILENT_MS = 10000, /* a worker sends a report a second; one that sends none hangs */
     STOP_GRACE_MS = 3000, /* past HERALD_DRAIN_SECONDS: then workers that have not ended are killed */
@@ -40,6 +41,8 @@ struct slot {
     size_t incoming_bytes;
     bool reported;
     uv_timer_t restart;
+    uint64_t restart_ms; /* after the last death; 0: none yet */
+    char why[REPORT_WHY_SIZE]; /* why it ended at once, until it serves; "": it did not, or nobody knows */
     bool running;
 };
 
@@ -187,6 +190,7 @@ static void on_report(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer
     slot->report = slot->incoming;
     slot->report.why[sizeof(slot->report.why) - 1] = '\0';
     slot->reported = true;
+    slot->why[0] = '\0';
     slot->incoming_bytes = 0;
 }
 
@@ -212,6 +216,22 @@ static void on_restart(uv_timer_t *timer)
     start_worker(slot);
 }
 
+/* One that does not get to serve will hardly do so at once, and each attempt costs. */
+static void start_again_later(struct slot *slot, bool served)
+{
+    uint64_t more_ms = served ? 0 : 2 * slot->restart_ms;
+    slot->restart_ms = more_ms < RESTART_MS ? RESTART_MS : more_ms < RESTART_MAX_MS ? more_ms : RESTART_MAX_MS;
+    uv_timer_start(&slot->restart, on_restart, slot->restart_ms, 0);
+}
+
+/* A worker reads the files anew, which may no longer be what the others are using. */
+static void explain_exit(struct slot *slot, int64_t status)
+{
+    char why[RELOAD_WHY_SIZE];
+    if (status == CONFIG_EXIT_STATUS && !reload_check(slot->supervisor->config, why))
+        snprintf(slot->why, sizeof(slot->why), "does not start: %.350s", why);
+}
+
 static void on_pipe_closed(uv_handle_t *handle)
 {
     free(handle);
@@ -228,6 +248,7 @@ static void on_exit_of_worker(uv_process_t *process, int64_t status, int signal_
 {
     struct slot *slot = process->data;
     struct supervisor *supervisor = slot->supervisor;
+    bool served = slot->reported;
     close_pipe(slot);
     forget_report(slot);
     slot->running = false;
@@ -240,7 +261,8 @@ static void on_exit_of_worker(uv_process_t *process, int64_t status, int signal_
     }
     log_error("worker_died", LOG_INT("worker", slot->number), LOG_INT("worker_pid", process->pid),
               LOG_INT("status", status), LOG_INT("signal", signal_number));
-    uv_timer_start(&slot->restart, on_restart, RESTART_MS, 0);
+    explain_exit(slot, status);
+    start_again_later(slot, served);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -313,7 +335,7 @@ static void start_worker(struct slot *slot)
         log_error("worker_not_started", LOG_INT("worker", slot->number), LOG_STR("why", uv_strerror(failed)));
         close_pipe(slot);
         uv_close((uv_handle_t *)&slot->process, NULL);
-        uv_timer_start(&slot->restart, on_restart, RESTART_MS, 0);
+        start_again_later(slot, false);
         return;
     }
     slot->running = true;
@@ -413,7 +435,7 @@ static const char *not_ready(void *owner)
     for (int i = 0; i < supervisor->count; i++) {
         const struct slot *slot = &supervisor->slots[i];
         if (!slot->running || !slot->reported)
-            return say_of_worker(supervisor, i, "is starting");
+            return say_of_worker(supervisor, i, slot->why[0] ? slot->why : "is starting");
         if (slot->report.why[0])
             return say_of_worker(supervisor, i, slot->report.why);
     }

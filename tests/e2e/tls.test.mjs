@@ -218,6 +218,23 @@ describe('TLS', { concurrency: 4 }, () => {
     });
   }
 
+  it('a worker that dies while the files are broken is tried less and less often, and /readyz names the file', async () => {
+    const own = certificate('anew');
+    const good = readFileSync(own.cert);
+    const admin = await freePort();
+    const relay = await startRelay(db, { ...env(own), HERALD_WORKERS: '2', HERALD_ADMIN_LISTEN: `127.0.0.1:${admin}` });
+    const readyz = async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).text();
+    writeFileSync(own.cert, 'not a certificate');
+    process.kill(Number(/event=worker_started pid=(\d+)/.exec(relay.log())[1]), 'SIGKILL');
+    await eventually('the reason', async () => /"worker \d: does not start: HERALD_TLS_CERT: \S+anew.crt cannot be used/.test(await readyz()));
+    await sleep(3_000);
+    const deaths = relay.log().split('event=worker_died').length - 1;
+    assert.ok(deaths >= 3 && deaths <= 6, `${deaths} in 3 s`);
+    assert.match(relay.log(), /event=bad_configuration.*anew.crt/);
+    writeFileSync(own.cert, good);
+    await eventually('all to serve again', async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok, 10_000);
+  });
+
   for (const workers of ['1', '2']) {
     it(`a stream lives in it, with HERALD_WORKERS=${workers}`, async () => {
       const relay = await startRelay(db, { ...env(files), HERALD_WORKERS: workers, HERALD_HEARTBEAT: '1' });
