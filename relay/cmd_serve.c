@@ -145,19 +145,20 @@ static int serve_all(struct config *config, struct jwt_keys **keys, struct tls_p
              LOG_STR("auth", config->auth == AUTH_MODE_DEV ? "dev" : "jwt"));
     struct worker_place alone = {0, sockets[0], -1, admin_socket};
     int status = config->workers == 1 ? worker_run(config, keys, tls, alone)
-                                      : supervisor_run(config, sockets, admin_socket);
+                                      : supervisor_run(config, tls, sockets, admin_socket);
     remove_socket(&address);
     remove_socket(&admin);
     return status;
 }
 
-/* Logged what is dangerous but allowed. */
-static void warn(const struct config *config)
+/* Logged what is dangerous, or of no use, but allowed. */
+static void warn(const struct config *config, const struct tls_pair *tls)
 {
     if (geteuid() == 0)
         log_warn("running_as_root", LOG_STR("remedy", "run the relay as a user of its own"));
     if (config->auth == AUTH_MODE_DEV)
         log_warn("development_tokens", LOG_STR("why", "HERALD_AUTH=dev: anybody may be anybody"));
+    tls_pair_warn(tls);
 }
 
 static int serve(struct config *config, const struct options *options)
@@ -187,7 +188,7 @@ static int serve(struct config *config, const struct options *options)
     if (options->worker >= 0) {
         status = serve_as_worker(config, &keys, &tls, options->worker);
     } else {
-        warn(config);
+        warn(config, tls);
         status = serve_all(config, &keys, &tls, options->given_fd);
     }
     tls_pair_free(tls);

@@ -65,14 +65,19 @@ static void check_tls(struct doctor *doctor)
         findings_fail(&doctor->findings, "bad_certificate", "%s", why);
         return;
     }
-    int days = tls_pair_days_left(pair);
+    struct tls_validity validity = tls_pair_validity(pair);
     tls_pair_free(pair);
-    if (days < 0)
-        findings_fail(&doctor->findings, "certificate_expired", "%s has expired", config->tls_cert);
-    else if (days < EXPIRES_SOON_DAYS)
-        findings_warn(&doctor->findings, "certificate_expires", "%s expires in %d days", config->tls_cert, days);
+    if (validity.is_over)
+        findings_fail(&doctor->findings, "certificate_expired", "%s has expired at %s", config->tls_cert,
+                      validity.until);
+    else if (validity.is_early)
+        findings_fail(&doctor->findings, "certificate_early", "%s is not valid before %s", config->tls_cert,
+                      validity.from);
+    else if (validity.days_left < EXPIRES_SOON_DAYS)
+        findings_warn(&doctor->findings, "certificate_expires", "%s expires in %d days", config->tls_cert,
+                      validity.days_left);
     else
-        findings_ok(&doctor->findings, "%s, for %d days", config->tls_cert, days);
+        findings_ok(&doctor->findings, "%s, for %d days", config->tls_cert, validity.days_left);
 }
 
 /* A relay that serves is right to have the port. Its clients' port may want a header of trusted proxies, of which this

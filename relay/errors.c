@@ -157,6 +157,8 @@ const struct error_entry error_table[] = {
      "Give the chain, the server's own certificate first, and its key without a password, readable by the relay"},
     {ERROR_IN_COMMAND, "certificate_expired", "clients refuse the certificate of HERALD_TLS_CERT",
      "Renew it, then SIGHUP"},
+    {ERROR_IN_COMMAND, "certificate_early", "the certificate of HERALD_TLS_CERT is not valid yet, and clients refuse it",
+     "Set this machine's clock (NTP), if that is slow; else use the one before until the date, then SIGHUP"},
     {ERROR_IN_COMMAND, "certificate_expires", "it has less than two weeks left",
      "Renew it, then SIGHUP; see why that did not happen by itself"},
     {ERROR_IN_COMMAND, "bad_key",

@@ -48,6 +48,7 @@ struct slot {
 
 struct supervisor {
     struct config *config;
+    struct tls_pair **tls; /* the caller's; NULL without TLS */
     uv_loop_t loop;
     struct feed *feed;
     struct slot *slots;
@@ -392,10 +393,11 @@ static void stop(struct supervisor *supervisor, int exit_status)
 /* What is wrong is said once, and no worker has to find it out. */
 static void reload_all(struct supervisor *supervisor)
 {
-    struct jwt_keys *no_keys = NULL; /* both are the workers' */
-    struct tls_pair *no_tls = NULL;
-    if (reload(supervisor->config, &no_keys, &no_tls))
-        signal_workers(supervisor, SIGHUP);
+    struct jwt_keys *no_keys = NULL; /* they are the workers' */
+    if (!reload(supervisor->config, &no_keys, supervisor->tls))
+        return;
+    tls_pair_warn(*supervisor->tls);
+    signal_workers(supervisor, SIGHUP);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -536,9 +538,9 @@ static void close_all(struct supervisor *supervisor)
     uv_loop_close(&supervisor->loop);
 }
 
-int supervisor_run(struct config *config, const int *listen_fds, int admin_fd)
+int supervisor_run(struct config *config, struct tls_pair **tls, const int *listen_fds, int admin_fd)
 {
-    struct supervisor supervisor = {.config = config, .admin_fd = admin_fd};
+    struct supervisor supervisor = {.config = config, .tls = tls, .admin_fd = admin_fd};
     uv_loop_init(&supervisor.loop);
     start_handles(&supervisor);
     struct change_sink sink = {take_change, take_window, take_resync, take_state, NULL, &supervisor};

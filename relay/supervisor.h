@@ -4,6 +4,7 @@
 #define PGHERALD_SUPERVISOR_H
 
 #include "config.h"
+#include "tls.h"
 
 enum {
     SUPERVISOR_WORKERS_MAX = 256,
@@ -12,8 +13,8 @@ enum {
 };
 
 /* Runs config->workers workers on these sockets until SIGTERM or SIGINT; returns the exit status. admin_fd is the
- * admin port's, or -1. Closes the sockets when it stops. SIGHUP reaches the workers too, and changes config in
- * place. */
-int supervisor_run(struct config *config, const int *listen_fds, int admin_fd);
+ * admin port's, or -1. Closes the sockets when it stops. SIGHUP reaches the workers too, and changes config and
+ * *tls in place. */
+int supervisor_run(struct config *config, struct tls_pair **tls, const int *listen_fds, int admin_fd);
 
 #endif

@@ -6,7 +6,9 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "log.h"
 #include "memory.h"
 
 /* What the holder has; it serves no connection. */
@@ -88,13 +90,37 @@ void tls_show(SSL_CTX *context, struct tls_pair *const *pair)
     SSL_CTX_set_cert_cb(context, show, (void *)pair);
 }
 
-int tls_pair_days_left(const struct tls_pair *pair)
+static void print_date(const ASN1_TIME *time, char out[TLS_DATE_SIZE])
 {
-    int days = -1, seconds = 0;
-    /* Both have the sign of the difference. */
-    if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(pair->own)) == 1 && seconds < 0)
-        days--;
-    return days;
+    struct tm parts;
+    if (ASN1_TIME_to_tm(time, &parts) != 1 || strftime(out, TLS_DATE_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+        snprintf(out, TLS_DATE_SIZE, "?");
+}
+
+struct tls_validity tls_pair_validity(const struct tls_pair *pair)
+{
+    struct tls_validity validity = {.days_left = -1};
+    const ASN1_TIME *from = X509_get0_notBefore(pair->own), *until = X509_get0_notAfter(pair->own);
+    int seconds = -1;
+    /* Both numbers have the sign of the difference. */
+    if (ASN1_TIME_diff(&validity.days_left, &seconds, NULL, until) == 1 && seconds < 0)
+        validity.days_left--;
+    validity.is_over = validity.days_left < 0;
+    validity.is_early = X509_cmp_current_time(from) > 0;
+    print_date(from, validity.from);
+    print_date(until, validity.until);
+    return validity;
+}
+
+void tls_pair_warn(const struct tls_pair *pair)
+{
+    if (!pair)
+        return;
+    struct tls_validity validity = tls_pair_validity(pair);
+    if (validity.is_over)
+        log_warn("certificate_expired", LOG_STR("date", validity.until));
+    else if (validity.is_early)
+        log_warn("certificate_early", LOG_STR("date", validity.from));
 }
 
 bool tls_harden(SSL_CTX *context)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { TLS_WHY_SIZE = 512 };
+enum { TLS_WHY_SIZE = 512, TLS_DATE_SIZE = 32 };
 
 /* A certificate with those between it and the root, and its private key. */
 struct tls_pair;
@@ -22,8 +22,15 @@ void tls_pair_free(struct tls_pair *pair); /* connections that have it keep it; 
 /* Each handshake from now on shows what *pair is at that time, and no other; it is the caller's. */
 void tls_show(SSL_CTX *context, struct tls_pair *const *pair);
 
-/* Whole days until its own certificate expires, less than 0 when it has. */
-int tls_pair_days_left(const struct tls_pair *pair);
+/* When its own certificate is valid, by this machine's clock. */
+struct tls_validity {
+    bool is_early, is_over;
+    int days_left; /* whole ones until it expires, less than 0 when it has */
+    char from[TLS_DATE_SIZE], until[TLS_DATE_SIZE]; /* UTC, as RFC 3339 writes it */
+};
+struct tls_validity tls_pair_validity(const struct tls_pair *pair);
+/* The log is told if clients will refuse it today. NULL: no TLS, and nothing to tell. */
+void tls_pair_warn(const struct tls_pair *pair);
 
 /* TLS 1.2 and later, with forward secrecy and authenticated encryption (RFC 9325 §3.1.1, §4.2), no renegotiation, and
  * no buffers for connections that are idle. False: OpenSSL refuses. */

@@ -187,13 +187,20 @@ static void stop(struct worker *worker, int exit_status, bool at_once)
     uv_timer_start(&worker->stop_timer, on_stop_timer, 0, STOP_POLL_MS);
 }
 
+/* Of a certificate that is of no use the supervisor tells, if there is one. */
+static void reload_all(struct worker *worker)
+{
+    if (reload(worker->config, &worker->relay.keys, &worker->relay.tls) && !worker->bus)
+        tls_pair_warn(worker->relay.tls);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct worker *worker = handle->data;
     if (number == SIGINT && worker->place.bus_fd >= 0)
         return; /* a terminal tells the whole process group; the supervisor says what it means */
     if (number == SIGHUP)
-        reload(worker->config, &worker->relay.keys, &worker->relay.tls);
+        reload_all(worker);
     else if (worker->relay.stopping)
         uv_stop(&worker->loop); /* asked twice: at once */
     else

@@ -11,7 +11,7 @@ import { plainServer, tlsServer } from './lib/fake_postgres.mjs';
 import { keyFile, newSecret } from './lib/jwt.mjs';
 import { assertNoSecrets } from './lib/log.mjs';
 import { startPgBouncer } from './lib/pgbouncer.mjs';
-import { certificate } from './lib/certificate.mjs';
+import { certificate, inDays, redate } from './lib/certificate.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { run } from './lib/program.mjs';
 import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
@@ -333,6 +333,11 @@ describe('doctor', () => {
       const { lines } = await doctor(files(30));
       assert.match(lines.TLS.text, /for (29|30) days$/);
       await finds({ TLS: 'certificate_expires' }, files(3));
+      for (const [from_days, until_days, name] of [[-9, -2, 'certificate_expired'], [2, 9, 'certificate_early']]) {
+        const moved = certificate(`doctor-${name}`);
+        redate(moved, inDays(from_days), inDays(until_days));
+        await finds({ TLS: name }, { HERALD_TLS_CERT: moved.cert, HERALD_TLS_KEY: moved.key });
+      }
       await finds({ TLS: 'bad_certificate' }, { ...files(30), HERALD_TLS_KEY: files(3).HERALD_TLS_KEY });
     });
 

@@ -6,7 +6,7 @@ import https from 'node:https';
 import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { certificate } from './lib/certificate.mjs';
+import { certificate, inDays, redate } from './lib/certificate.mjs';
 import { connect, devToken, Mirror, readAll } from './lib/client.mjs';
 import { patience, scratch } from './lib/env.mjs';
 import { EventStream, openStream, STREAM } from './lib/event_stream.mjs';
@@ -218,6 +218,29 @@ describe('TLS', { concurrency: 4 }, () => {
     });
   }
 
+  for (const workers of ['1', '2']) {
+    it(`a certificate that clients refuse for its dates is told in the log, once, with HERALD_WORKERS=${workers}`, async () => {
+      const own = certificate(`dates-${workers}`);
+      redate(own, inDays(-9), inDays(-2));
+      const relay = await spawnRelay(db, { ...env(own), HERALD_WORKERS: workers });
+      const warnings = () => [...relay.log().matchAll(/level=warn event=(certificate_\w+) pid=\d+ date=(\S{10})/g)].map(([, name, date]) => `${name} ${date}`);
+      const day = (days) => inDays(days).toISOString().slice(0, 10);
+      const expected = [`certificate_expired ${day(-2)}`];
+      await eventually('expired', () => warnings().join() === expected.join());
+      await eventually('the workers', () => relay.log().split('event=worker_started').length - 1 === Number(workers));
+      redate(own, inDays(2), inDays(9));
+      relay.program.signal('SIGHUP');
+      expected.push(`certificate_early ${day(2)}`);
+      await eventually('early', () => warnings().join() === expected.join());
+      redate(own, inDays(-1), inDays(1));
+      const reloads = () => relay.log().split('event=reloaded').length;
+      const before = reloads();
+      relay.program.signal('SIGHUP');
+      await eventually('the reload', () => reloads() > before);
+      assert.deepEqual(warnings(), expected);
+    });
+  }
+
   it('a worker that dies while the files are broken is tried less and less often, and /readyz names the file', async () => {
     const own = certificate('anew');
     const good = readFileSync(own.cert);
@@ -393,7 +416,7 @@ describe('TLS', { concurrency: 4 }, () => {
                                            where application_name like 'pgherald %'`), [{ ssl: 't' }]);
       const misled = await spawnRelay(encrypted, { ...home, HERALD_DATABASE_URL: url(other) });
       await misled.listening();
-      await eventually('the reason', async () => /certificate verify failed/.test((await misled.get('/readyz')).body));
+    await eventually('the reason', async () => /certificate verify failed/.test((await misled.get('/readyz')).body));
       assert.equal((await misled.get('/readyz')).status, 503);
     } finally {
       await server.end();
