@@ -2,6 +2,7 @@
 // everybody else. What the relay took for the client's address shows in what it limits.
 import { after, afterEach, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import https from 'node:https';
 import { join } from 'node:path';
 import { connect, devToken, outcome } from './lib/client.mjs';
 import { scratch } from './lib/env.mjs';
@@ -224,6 +225,11 @@ describe('proxies', () => {
     let proxy;
     afterEach(() => proxy?.end());
 
+    const statusOf = (at, path) => new Promise((resolve, reject) => {
+      https.get({ host: '127.0.0.1', port: at.port, ca: at.ca, path, agent: false }, (answer) => answer.resume().on('end', () => resolve(answer.statusCode)))
+        .on('error', reject);
+    });
+
     /** Two tabs of one address through the proxy, where one is allowed; then nobody may say he is another. */
     async function seesItsClients(relay) {
       const tab = await connect(proxy, 'alice');
@@ -245,6 +251,22 @@ describe('proxies', () => {
         assert.notEqual(await outcome(proxy, { token: devToken('nobody-there') }), 'connected');
         await eventually('what was asked for to be logged', () => proxy.logs().split(PATH).length > 5);
         assert.doesNotMatch(proxy.logs(), /token|dummy-jwt/);
+      });
+    }
+
+    for (const [file, start] of [['nginx.conf', startNginx], ['haproxy.cfg', startHaproxyTls]]) {
+      it(`deploy/proxy/${file}: no query in any log when the relay is away`, async () => {
+        const gone = await startRelay(db, PROXY);
+        await gone.stop();
+        for (const relay of file === 'nginx.conf' ? [gone, { path: join(scratch, 'nobody.sock') }] : [gone]) {
+          proxy = await start(relay);
+          for (const path of [`${PATH}?token=${devToken('alice')}`, `/api/v1/notifications?token=${devToken('alice')}`]) {
+            assert.ok((await statusOf(proxy, path)) >= 502);
+          }
+          await eventually('what was asked for to be logged', () => proxy.logs().split('/api/v1/notifications').length > 2);
+          assert.doesNotMatch(proxy.logs(), /token|dummy-jwt/);
+          await proxy.end();
+        }
       });
     }
 

@@ -66,6 +66,9 @@ function logsOf(program, folder) {
   return [program.output(), ...files.map((name) => readFileSync(join(folder, name), 'utf8'))].join('\n');
 }
 
+/** As nginx writes it: of a port, or of a unix socket's file. */
+const addressOf = ({ port, path }) => (path ? `unix:${path}` : `127.0.0.1:${port}`);
+
 /** nginx with deploy/proxy/nginx.conf in front of these relays. */
 export async function startNginx(...relays) {
   const folder = newFolder('nginx');
@@ -74,8 +77,8 @@ export async function startNginx(...relays) {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`).join(' ');
   const site = deployed('nginx.conf', {
-    'server 127.0.0.1:8000 max_fails=0;': relays.map((relay) => `server 127.0.0.1:${relay.port} max_fails=0;`).join(' '),
-    'proxy_pass http://herald;': `proxy_pass http://herald; proxy_bind ${PROXY_ADDRESS};`,
+    'server 127.0.0.1:8000 max_fails=0;': relays.map((relay) => `server ${addressOf(relay)} max_fails=0;`).join(' '),
+    ...(relays[0].path ? {} : { 'proxy_pass http://herald;': `proxy_pass http://herald; proxy_bind ${PROXY_ADDRESS};` }),
     'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
     '/etc/ssl/app.example.org.crt': cert,
     '/etc/ssl/app.example.org.key': key,
