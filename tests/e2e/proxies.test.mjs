@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import https from 'node:https';
 import { join } from 'node:path';
 import { connect, devToken, outcome } from './lib/client.mjs';
-import { scratch } from './lib/env.mjs';
+import { patience, scratch } from './lib/env.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { PROXY_ADDRESS, startHaproxy, startHaproxyTls, startNginx } from './lib/proxies.mjs';
 import { RawSocket, upgradeRequest } from './lib/raw.mjs';
@@ -267,6 +267,18 @@ describe('proxies', () => {
           assert.doesNotMatch(proxy.logs(), /token|dummy-jwt/);
           await proxy.end();
         }
+      });
+    }
+
+    for (const [file, start] of [['nginx.conf', startNginx], ['haproxy.cfg', startHaproxyTls]]) {
+      it(`deploy/proxy/${file}: while one of two relays is replaced the other serves everybody, at once`, async () => {
+        const relays = [await startRelay(db, PROXY), await startRelay(db, PROXY)];
+        proxy = await start(...relays);
+        await relays[0].stop();
+        const began = Date.now();
+        const seen = await Promise.all(Array.from({ length: 10 }, () => outcome(proxy, { token: devToken('alice') })));
+        assert.deepEqual([...new Set(seen)], ['connected']);
+        assert.ok(Date.now() - began < 1_000 * patience, `${Date.now() - began} ms`);
       });
     }
 

@@ -97,8 +97,8 @@ http {
   return listening(program, port, { ca: readFileSync(cert), logs: () => logsOf(program, folder) });
 }
 
-/** HAProxy with deploy/proxy/haproxy.cfg in front of one relay. */
-export async function startHaproxyTls(relay) {
+/** HAProxy with deploy/proxy/haproxy.cfg in front of one relay or two. */
+export async function startHaproxyTls(...relays) {
   const folder = newFolder('haproxy');
   const port = await freePort();
   const { cert, key } = certificate('haproxy');
@@ -107,8 +107,8 @@ export async function startHaproxyTls(relay) {
     'maxconn 20000': 'maxconn 200',
     'bind :443': `bind 127.0.0.1:${port}`,
     '/etc/haproxy/app.example.org.pem': join(folder, 'both.pem'),
-    '127.0.0.1:8000': `127.0.0.1:${relay.port} source ${PROXY_ADDRESS}`,
-    '    server relay2 127.0.0.1:8001 check\n': '',
+    '127.0.0.1:8000': `127.0.0.1:${relays[0].port} source ${PROXY_ADDRESS}`,
+    '    server relay2 127.0.0.1:8001 check\n': relays[1] ? `    server relay2 127.0.0.1:${relays[1].port} source ${PROXY_ADDRESS} check\n` : '',
   }));
   const program = new Program(findProgram('haproxy'), ['-db', '-f', join(folder, 'haproxy.cfg')]);
   return listening(program, port, { ca: readFileSync(cert), logs: () => logsOf(program, folder) });
