@@ -26,8 +26,8 @@ const struct config_option config_table[] = {
      .type = CONFIG_LISTEN,
      AT(listen),
      .fallback = "127.0.0.1:8000",
-     .help = "Where clients connect: host:port, [address]:port for IPv6, or unix:/path. A socket that systemd has "
-             "opened (pgherald.socket) takes its place."},
+     .help = "Where clients connect: host:port, [address]:port for IPv6, or unix:/path, a file with mode 0777: "
+             "who may connect is for its folder to say. A socket that systemd has opened (pgherald.socket) takes its place."},
     {.name = "HERALD_ADMIN_LISTEN",
      .type = CONFIG_LISTEN,
      AT(admin_listen),

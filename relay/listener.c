@@ -14,6 +14,7 @@
 
 enum {
     BACKLOG = 4096,
+    SOCKET_MODE = 0777,
     SEND_BUFFER_BYTES = 128 * 1024, /* per connection, so that a slow client does not fill the kernel */
 };
 
@@ -70,20 +71,36 @@ static bool port_is_free(const struct addrinfo *info)
     return true;
 }
 
+static const char *remedy_of_port(int why)
+{
+    switch (why) {
+    case EADDRINUSE:
+        return "; another program uses it: stop that one, or choose a free port";
+    case EACCES:
+        return "; ports below 1024 need CAP_NET_BIND_SERVICE";
+    case EADDRNOTAVAIL:
+        return "; no interface of this machine has this address";
+    default:
+        return "";
+    }
+}
+
+static const char *remedy_of_file(int why, const char *path)
+{
+    struct stat status;
+    if (why != EADDRINUSE)
+        return "; its folder must be there, and be writable for the relay";
+    if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+        return "; a file that is no socket is in the way: remove it, or choose another path";
+    return "; another program uses it: stop that one, or choose another path";
+}
+
 static void explain(const struct listen_address *address, char error[LISTENER_ERROR_SIZE])
 {
-    const char *remedy = "";
-    if (address->is_unix)
-        remedy = errno == EADDRINUSE ? "; another program listens there, or the file is no socket"
-                                     : "; its folder must be there, and be writable for the relay";
-    else if (errno == EADDRINUSE)
-        remedy = "; another program uses it: stop that one, or choose a free port";
-    else if (errno == EACCES)
-        remedy = "; ports below 1024 need CAP_NET_BIND_SERVICE";
-    else if (errno == EADDRNOTAVAIL)
-        remedy = "; no interface of this machine has this address";
+    int why = errno;
+    const char *remedy = address->is_unix ? remedy_of_file(why, address->host) : remedy_of_port(why);
     snprintf(error, LISTENER_ERROR_SIZE, "cannot listen on %s%s%s%s: %s%s", address->is_unix ? "unix:" : "",
-             address->host, address->is_unix ? "" : ":", address->port, strerror(errno), remedy);
+             address->host, address->is_unix ? "" : ":", address->port, strerror(why), remedy);
 }
 
 /* NULL: error says why. The caller frees it. */
@@ -154,6 +171,19 @@ static void share(int fd, int *sockets, int count)
         sockets[i] = fd;
 }
 
+/* Who may go through its folder may connect, as with PostgreSQL's: a proxy is seldom of the relay's user, and to connect
+ * one must be allowed to write. */
+static int open_file(const struct sockaddr_un *name)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (const struct sockaddr *)name, sizeof(*name)) == 0 && chmod(name->sun_path, SOCKET_MODE) == 0 &&
+        listen(fd, BACKLOG) == 0)
+        return fd;
+    return close_failed(fd);
+}
+
 static bool open_unix(const struct listen_address *address, int *sockets, int count,
                       char error[LISTENER_ERROR_SIZE])
 {
@@ -162,11 +192,9 @@ static bool open_unix(const struct listen_address *address, int *sockets, int co
         return false;
     if (is_stale(&name))
         unlink(name.sun_path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof(name)) != 0 || listen(fd, BACKLOG) != 0) {
+    int fd = open_file(&name);
+    if (fd < 0) {
         explain(address, error);
-        if (fd >= 0)
-            close(fd);
         return false;
     }
     share(fd, sockets, count);

@@ -2,7 +2,7 @@
 // that is taken, keys, passwords, missing migrations, a pooler; and how a relay ends.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { connect, outcome, devToken } from './lib/client.mjs';
@@ -203,6 +203,26 @@ describe('startup', () => {
         assert.ok([1, 78].includes(code), `${listen}: ${code} ${output}`);
         assert.ok(output.includes(listen.replace(/:8123$/, '')), output);
       }
+    });
+
+    it('a unix socket is open to whoever may enter its folder, whatever the umask, the admin port\'s too', async () => {
+      const dir = mkdtempSync(join(scratch, 'open-'));
+      chmodSync(dir, 0o777);
+      const [clients, operators] = ['c', 'o'].map((name) => join(dir, name));
+      const relay = await spawnRelay(db, { HERALD_LISTEN: `unix:${clients}`, HERALD_ADMIN_LISTEN: `unix:${operators}` },
+        { manager: ['sh', '-c', 'umask 077; exec "$@"', 'sh'] });
+      await eventually('it to serve', () => /event=feed_live/.test(relay.log()));
+      for (const path of [clients, operators]) assert.equal(statSync(path).mode & 0o777, 0o777, path);
+      await relay.stop();
+    });
+
+    it('a file that is no socket is said to be in the way, and stays', async () => {
+      const path = join(scratch, 'in-the-way');
+      writeFileSync(path, 'mine');
+      const { code, output } = await refused({ HERALD_LISTEN: `unix:${path}` });
+      assert.equal(code, 1, output);
+      assert.match(output, /unix:\S+in-the-way: .*a file that is no socket is in the way/);
+      assert.equal(readFileSync(path, 'utf8'), 'mine');
     });
 
     it('a unix socket serves too, also where a dead relay left one', async () => {
