@@ -78,7 +78,7 @@ static const char *default_text(const struct config_option *option)
 {
     if (option->means)
         return option->means;
-    return option->fallback ? option->fallback : "none";
+    return option->fallback ? option->fallback : "not set";
 }
 
 /* Types whose form the help text itself explains. */
@@ -107,7 +107,7 @@ void config_help_markdown(FILE *out)
     fputs("| variable | default | allowed | SIGHUP | |\n|---|---|---|---|---|\n", out);
     for (size_t i = 0; i < config_table_size; i++) {
         const struct config_option *option = &config_table[i];
-        const char *tick = option->means ? "" : "`";
+        const char *tick = option->means || !option->fallback ? "" : "`"; /* what could be written as a value */
         char allowed[256];
         if (option->internal)
             continue;

@@ -732,6 +732,7 @@ START_TEST(help_describes_every_variable_but_the_internal_ones)
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         ck_assert_msg(strlen(line) <= 82, "too wide: %s", line); /* a … has three bytes */
     free(text);
+    ck_assert_ptr_nonnull(strstr(markdown, "| `HERALD_TRUSTED_PROXIES` | not set |")); /* no value, so not as code */
     free(markdown);
 }
 END_TEST
