@@ -560,7 +560,7 @@ static int gather(struct feed *feed, PGresult *results[GATHERED])
 /* Several are looked for together. */
 static void expect_users(struct feed *feed, PGresult *const results[], int count)
 {
-    if (!feed->sink.expect || count < 2)
+    if (!feed->sink.expect || count < 2 || feed->step != STEP_LOOK)
         return;
     for (int i = 0; i < count; i++)
         if (results[i] && PQntuples(results[i]) == 1 && !PQgetisnull(results[i], 0, FEED_USER))

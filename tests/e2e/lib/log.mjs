@@ -51,6 +51,7 @@ export function parseLogLine(line) {
   assert.deepEqual(Object.keys(event).slice(0, 4), ['time', 'level', 'event', 'pid'], 'the first fields');
   assert.match(event.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.ok(events.has(event.event), 'an event that docs/OPERATIONS.md does not have');
+  assert.doesNotMatch(line, /column number \d+ is out of range/, 'libpq was asked for what is not there');
   assert.ok(events.get(event.event).includes(event.level), 'another level than in docs/OPERATIONS.md');
   return event;
 }
