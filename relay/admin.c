@@ -137,14 +137,50 @@ static void answer_ready(const struct admin *admin, struct answer_page *answer)
     }
 }
 
+/* Takes what is before the next separator off the text, without spaces around it; false: nothing is left. */
+static bool next_part(struct text *rest, char separator, struct text *part)
+{
+    if (!rest->bytes)
+        return false;
+    const char *end = memchr(rest->bytes, separator, rest->size);
+    *part = (struct text){rest->bytes, end ? (size_t)(end - rest->bytes) : rest->size};
+    *rest = end ? (struct text){end + 1, rest->size - part->size - 1} : (struct text){NULL, 0};
+    for (; part->size && strchr(" \t", part->bytes[0]); part->size--)
+        part->bytes++;
+    while (part->size && strchr(" \t", part->bytes[part->size - 1]))
+        part->size--;
+    return true;
+}
+
+/* A weight of zero: "not acceptable" (RFC 9110 §12.4.2). */
+static bool is_zero_weight(struct text parameter)
+{
+    if (parameter.size < 3 || strncasecmp(parameter.bytes, "q=", 2) != 0)
+        return false;
+    for (size_t i = 2; i < parameter.size; i++)
+        if (!strchr("0.", parameter.bytes[i]))
+            return false;
+    return true;
+}
+
+static bool is_openmetrics(struct text range)
+{
+    static const struct text type = TEXT("application/openmetrics-text");
+    struct text part;
+    next_part(&range, ';', &part);
+    bool good = part.size == type.size && strncasecmp(part.bytes, type.bytes, type.size) == 0;
+    while (good && next_part(&range, ';', &part))
+        good = !is_zero_weight(part);
+    return good;
+}
+
 /* Prometheus asks for both formats; it reads times of creation and units from the one, and either will do. */
 static bool wants_openmetrics(struct text fields)
 {
-    static const struct text type = TEXT("application/openmetrics-text");
-    struct text accept;
+    struct text accept, range;
     while (request_head_next_field(&fields, TEXT("Accept"), &accept))
-        for (size_t i = 0; i + type.size <= accept.size; i++)
-            if (strncasecmp(accept.bytes + i, type.bytes, type.size) == 0)
+        while (next_part(&accept, ',', &range))
+            if (is_openmetrics(range))
                 return true;
     return false;
 }

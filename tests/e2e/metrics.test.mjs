@@ -115,6 +115,16 @@ for (const workers of ['1', '2']) {
       assert.equal(Number(runTool(python, ['-c', parse], body)), documented().length);
     });
 
+    it('but not for who asks for something else, or says that it will not do', async () => {
+      const isOpen = async (accept) => (await admin(relay, '/metrics', { headers: { Accept: accept } })).type.startsWith('application/openmetrics-text');
+      for (const accept of ['text/plain', 'application/openmetrics-text;q=0, text/plain', 'application/openmetrics-text; version=1.0.0 ; Q=0.000,text/plain', ',;', '']) {
+        assert.equal(await isOpen(accept), false, accept);
+      }
+      for (const accept of ['text/plain, Application/OpenMetrics-Text', 'application/openmetrics-text;q=0.1;x=y', 'text/plain;q=0,application/openmetrics-text;q=1']) {
+        assert.equal(await isOpen(accept), true, accept);
+      }
+    });
+
     it('it has what docs/OPERATIONS.md says, and nothing else', async () => {
       const { families } = await metrics(relay);
       assert.deepEqual(found(families).sort(), documented().sort());
