@@ -1,6 +1,7 @@
 // HERALD_TLS_CERT and HERALD_TLS_KEY: the relay's own TLS, what it accepts, and certificates renewed under open tabs.
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
@@ -179,6 +180,21 @@ describe('TLS', { concurrency: 4 }, () => {
       }
     });
   }
+
+  it('certificates between its own and the root are shown, those of a renewal too', async () => {
+    const own = certificate('chained');
+    const between = ['between-0', 'between-1'].map((name) => readFileSync(certificate(name).cert, 'utf8'));
+    writeFileSync(own.cert, readFileSync(own.cert, 'utf8') + between[0]);
+    const relay = await startRelay(db, env(own));
+    const shown = () => execFileSync('openssl', ['s_client', '-connect', `127.0.0.1:${relay.port}`, '-showcerts'], { input: '', stdio: 'pipe' })
+      .toString().match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/g);
+    const chain = () => readFileSync(own.cert, 'utf8').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/g);
+    assert.deepEqual(shown(), chain());
+    writeFileSync(own.cert, chain()[0] + between[1] + between[0]);
+    relay.program.signal('SIGHUP');
+    await eventually('the other chain', () => shown().length === 3);
+    assert.deepEqual(shown(), chain());
+  });
 
   for (const workers of ['1', '2']) {
     it(`SIGHUP takes values, keys and certificate together or none of them, with HERALD_WORKERS=${workers}`, async () => {
