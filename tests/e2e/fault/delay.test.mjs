@@ -14,7 +14,7 @@ const DELAY_MS = 3_000;
 const LASTS_MS = form(8_000, 30_000);
 const PONG_MS = 1_000;
 
-/** TCP in front of the cluster's socket; every byte to the relay comes `delay_ms` late. */
+/** TCP in front of the cluster's socket; every byte to the relay comes `delay_ms` late, and none before an earlier one. */
 class Forwarder {
   static async open(cluster) {
     const forwarder = new Forwarder();
@@ -25,7 +25,11 @@ class Forwarder {
       const ends = [client, server];
       ends.forEach((socket) => socket.on('error', () => ends.forEach((end) => end.destroy())));
       client.on('data', (chunk) => server.write(chunk));
-      server.on('data', (chunk) => setTimeout(() => client.write(chunk), forwarder.delay_ms));
+      let written = Promise.resolve();
+      server.on('data', (chunk) => {
+        const due = performance.now() + forwarder.delay_ms;
+        written = written.then(() => sleep(Math.max(0, due - performance.now()))).then(() => client.write(chunk));
+      });
       ends.forEach((socket) => socket.on('close', () => ends.forEach((end) => end.destroy())));
     });
     await new Promise((resolve) => forwarder.server.listen(forwarder.port, '127.0.0.1', resolve));
@@ -45,8 +49,11 @@ describe('a database that is three seconds away', () => {
     forwarder = await Forwarder.open(cluster);
   });
   after(async () => {
-    await cluster?.end();
-    forwarder?.server.close();
+    try {
+      await cluster?.end();
+    } finally {
+      forwarder?.server.close();
+    }
   });
 
   for (const [feed, workers] of [['notify', '1'], ['poll', '2']]) {
