@@ -238,7 +238,8 @@ const struct error_entry error_table[] = {
     /* log_warn() and log_error() */
     {ERROR_IN_LOG, "bad_configuration", "exit status 78: a variable has a value that is not allowed",
      "Correct the variable that is named with it; `pgherald serve --help` has what is allowed"},
-    {ERROR_IN_LOG, "cannot_listen", "exit status 1: the address is not this machine's, the port is taken or asks for a privilege, or the folder of "
+    {ERROR_IN_LOG, "cannot_listen",
+     "exit status 1: the address is not this machine's, the port is taken or asks for a privilege, or the folder of "
      "a unix socket is missing or not to be written",
      "Correct HERALD_LISTEN or HERALD_ADMIN_LISTEN, or stop who has the port"},
     {ERROR_IN_LOG, "cannot_serve", "exit status 78: a transaction pooler; 1: libwebsockets did not start",
@@ -265,7 +266,8 @@ const struct error_entry error_table[] = {
     {ERROR_IN_LOG, "reload_needs_restart",
      "SIGHUP found other values of `variables`, which are read at the start only",
      "Restart the relay, one after another"},
-    {ERROR_IN_LOG, "worker_died", "a worker process ended; it is started again after 200 ms, or up to 5 s if it does not get to serve",
+    {ERROR_IN_LOG, "worker_died",
+     "a worker process ended; it is started again after 200 ms, or up to 5 s if it does not get to serve",
      "`status` 78: correct what `bad_configuration` says; else report it"},
     {ERROR_IN_LOG, "worker_not_started", "there is no process for a worker; it is tried again",
      "Raise TasksMax or the user's limit of processes, or give the machine memory"},
