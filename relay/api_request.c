@@ -219,14 +219,6 @@ static enum problem read_object(struct text body, json_t **object)
     return PROBLEM_BAD_JSON;
 }
 
-static size_t count_characters(const char *text)
-{
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
-}
-
 static bool is_string_or_null(const json_t *value)
 {
     return !value || json_is_null(value) || json_is_string(value);
@@ -238,7 +230,7 @@ static const char *check_user(const json_t *user, struct api_create *out)
     out->user[0] = '\0';
     if (!user)
         return NULL;
-    size_t characters = json_is_string(user) ? count_characters(json_string_value(user)) : 0;
+    size_t characters = json_is_string(user) ? text_characters(json_string_value(user)) : 0;
     if (characters < 1 || characters > 128)
         return "user_id must be a string of 1 to 128 characters";
     memcpy(out->user, json_string_value(user), json_string_length(user) + 1);

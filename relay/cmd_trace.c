@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "frame.h"
 #include "pg_link.h"
 #include "tracer.h"
 #include "uuid.h"
@@ -82,15 +83,6 @@ static int parse_options(int argc, char **argv, struct tracer_request *request, 
     return optind < argc ? usage("unexpected argument", argv[optind]) : -1;
 }
 
-/* Of UTF-8, as the server counts them. */
-static size_t count_characters(const char *text)
-{
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
-}
-
 static int check_request(const struct tracer_request *request)
 {
     struct uuid uuid;
@@ -98,7 +90,7 @@ static int check_request(const struct tracer_request *request)
         return usage("give either --user or --notification", "");
     if (request->notification && !uuid_parse(request->notification, strlen(request->notification), &uuid))
         return usage("--notification must be a UUID, not", request->notification);
-    if (request->user && (!*request->user || count_characters(request->user) > USER_MAX_CHARACTERS))
+    if (request->user && (!*request->user || text_characters(request->user) > USER_MAX_CHARACTERS))
         return usage("--user must have 1 to 128 characters", "");
     return -1;
 }

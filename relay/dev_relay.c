@@ -4,6 +4,7 @@
 #include "dev_relay.h"
 
 #include "clock.h"
+#include "health.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum { STOP_GRACE_MS = 15000, LOG_TAIL_BYTES = 3000, TCP_WAIT_S = 1, PORT_WAIT_MS = 2000 };
+enum { STOP_GRACE_MS = 15000, LOG_TAIL_BYTES = 3000, PORT_WAIT_MS = 2000 };
 
 extern char **environ;
 
@@ -121,47 +121,10 @@ bool dev_relay_start(struct dev_relay *relay, const struct dev_user *user, char 
     return ok;
 }
 
-static int relay_connect(const struct listen_address *address)
-{
-    struct sockaddr_un local = {.sun_family = AF_UNIX};
-    struct addrinfo wish = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *place = NULL;
-    int fd = -1, failed = -1;
-    if (address->is_unix) {
-        snprintf(local.sun_path, sizeof local.sun_path, "%.*s", (int)sizeof local.sun_path - 1,
-                 address->host);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        failed = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&local, sizeof local);
-    } else if (getaddrinfo(address->host, address->port, &wish, &place) == 0) {
-        fd = socket(place->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        failed = fd < 0 ? -1 : connect(fd, place->ai_addr, place->ai_addrlen);
-        freeaddrinfo(place);
-    }
-    if (fd >= 0 && failed) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
-static bool relay_is_ready(const struct listen_address *address)
-{
-    static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    struct timeval limit = {.tv_sec = TCP_WAIT_S};
-    char answer[16] = "";
-    int fd = relay_connect(address);
-    if (fd < 0)
-        return false;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    bool answered = write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1 &&
-                    recv(fd, answer, sizeof answer - 1, MSG_WAITALL) >= 12;
-    close(fd);
-    return answered && memcmp(answer, "HTTP/1.", 7) == 0 && memcmp(answer + 8, " 200", 4) == 0;
-}
-
 bool dev_relay_wait_ready(struct dev_relay *relay, uint64_t deadline_ms, char error[DEV_ERROR_BYTES])
 {
     char end[64];
-    while (!relay_is_ready(&relay->address)) {
+    while (!health_answers(&relay->address, HEALTH_READY, false, false)) {
         if (!dev_process_running(&relay->process)) {
             dev_process_describe(&relay->process, end, sizeof end);
             return dev_fail(error, "the relay %s; its own messages say why", end);

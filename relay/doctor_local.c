@@ -85,8 +85,8 @@ static void check_tls(struct doctor *doctor)
 static bool is_served(const struct config *config, const struct listen_address *address, bool clients)
 {
     bool tls = clients && config->tls_cert;
-    return (clients && config->proxy_protocol && health_answers(address, tls, true)) ||
-           health_answers(address, tls, false);
+    return (clients && config->proxy_protocol && health_answers(address, HEALTH_ALIVE, tls, true)) ||
+           health_answers(address, HEALTH_ALIVE, tls, false);
 }
 
 static void check_address(struct doctor *doctor, const char *variable, const char *value, bool clients)

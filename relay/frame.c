@@ -38,6 +38,14 @@ struct text text_of(const char *zero_terminated)
     return (struct text){zero_terminated, zero_terminated ? strlen(zero_terminated) : 0};
 }
 
+size_t text_characters(const char *text)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
 /* RFC 6455 §5.2: 7, 7+16 or 7+64 bits of length. Returns the header's size. */
 static size_t header_write(uint8_t out[FRAME_HEADER_MAX], uint8_t opcode, size_t payload)
 {

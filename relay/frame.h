@@ -19,6 +19,7 @@ struct text {
 
 #define TEXT(literal) ((struct text){(literal), sizeof(literal) - 1})
 struct text text_of(const char *zero_terminated); /* NULL gives an empty text */
+size_t text_characters(const char *text);         /* of UTF-8, as PostgreSQL counts them */
 
 /* What a frame says, for those who count; the first is what frames are made as. */
 enum frame_type {

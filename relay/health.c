@@ -4,16 +4,24 @@
 #include <netdb.h>
 #include <openssl/ssl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { WAIT_S = 2, READS_MAX = 8, ANSWER_SIZE = 2048 };
+enum { WAIT_S = 2, READS_MAX = 8, REQUEST_SIZE = 128, ANSWER_SIZE = 2048 };
 
 static const char header[] = "PROXY UNKNOWN\r\n";
-static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/* Another program would hardly give this answer; the admin port says OK. */
+static const struct {
+    const char *path, *yes;
+} questions[] = {
+    [HEALTH_ALIVE] = {"/healthz", "ok"},
+    [HEALTH_READY] = {"/readyz", "{\"ready\":true}"},
+};
 
 /* -1: nobody takes the connection. */
 static int connect_to(int family, const struct sockaddr *name, socklen_t size)
@@ -57,11 +65,13 @@ static int read_some(SSL *ssl, int fd, char *room, size_t size)
     return ssl ? SSL_read(ssl, room, (int)size) : (int)recv(fd, room, size, 0);
 }
 
-static bool ask(SSL *ssl, int fd)
+static bool ask(SSL *ssl, int fd, enum health_question question)
 {
-    char answer[ANSWER_SIZE];
+    char request[REQUEST_SIZE], answer[ANSWER_SIZE];
+    const char *yes = questions[question].yes;
     size_t size = 0;
-    int length = (int)strlen(request);
+    int length = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                          questions[question].path);
     if ((ssl ? SSL_write(ssl, request, length) : (int)send(fd, request, (size_t)length, 0)) != length)
         return false;
     for (int i = 0; i < READS_MAX && size < sizeof(answer) - 1; i++) {
@@ -72,27 +82,28 @@ static bool ask(SSL *ssl, int fd)
     }
     answer[size] = '\0';
     const char *body = strstr(answer, "\r\n\r\n");
-    return strncmp(answer, "HTTP/1.1 200 ", 13) == 0 && body && strncasecmp(body + 4, "ok", 2) == 0;
+    return strncmp(answer, "HTTP/1.1 200 ", 13) == 0 && body && strncasecmp(body + 4, yes, strlen(yes)) == 0;
 }
 
-static bool ask_with_tls(int fd)
+static bool ask_with_tls(int fd, enum health_question question)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     SSL *ssl = context ? SSL_new(context) : NULL;
-    bool good = ssl && SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1 && ask(ssl, fd);
+    bool good = ssl && SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1 && ask(ssl, fd, question);
     SSL_free(ssl);
     SSL_CTX_free(context);
     return good;
 }
 
-bool health_answers(const struct listen_address *address, bool tls, bool proxy_header)
+bool health_answers(const struct listen_address *address, enum health_question question, bool tls, bool proxy_header)
 {
     int fd = address->is_unix ? connect_unix(address) : connect_port(address);
     if (fd < 0)
         return false;
     void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* it may hang up at any time, and OpenSSL writes */
     size_t first = proxy_header ? strlen(header) : 0;
-    bool good = send(fd, header, first, 0) == (ssize_t)first && (tls ? ask_with_tls(fd) : ask(NULL, fd));
+    bool good = send(fd, header, first, 0) == (ssize_t)first &&
+                (tls ? ask_with_tls(fd, question) : ask(NULL, fd, question));
     signal(SIGPIPE, before);
     close(fd);
     return good;
