@@ -6,8 +6,9 @@ import http from 'node:http';
 import net from 'node:net';
 import { visit } from './lib/browser.mjs';
 import { devToken } from './lib/client.mjs';
+import { freePort } from './lib/ports.mjs';
 import { Cluster } from './lib/postgres.mjs';
-import { freePort, PATH, startRelay } from './lib/relay.mjs';
+import { PATH, startRelay } from './lib/relay.mjs';
 import { within } from './lib/wait.mjs';
 
 const NAMES = [

@@ -12,9 +12,10 @@ import { keyFile, newSecret } from './lib/jwt.mjs';
 import { assertNoSecrets } from './lib/log.mjs';
 import { startPgBouncer } from './lib/pgbouncer.mjs';
 import { certificate, inDays, redate } from './lib/certificate.mjs';
+import { freePort } from './lib/ports.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { run } from './lib/program.mjs';
-import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
+import { spawnRelay, startRelay } from './lib/relay.mjs';
 import { eventually } from './lib/wait.mjs';
 
 const CHECKS = ['configuration', 'keys', 'TLS', 'listening', 'admin port', 'connection', 'version', 'primary', 'pooler', 'clocks', 'connections', 'migrations',

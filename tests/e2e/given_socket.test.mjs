@@ -7,9 +7,10 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { connect } from './lib/client.mjs';
 import { pgherald, scratch } from './lib/env.mjs';
+import { freePort } from './lib/ports.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { run } from './lib/program.mjs';
-import { freePort, spawnRelay } from './lib/relay.mjs';
+import { spawnRelay } from './lib/relay.mjs';
 import { eventually, every } from './lib/wait.mjs';
 
 // Node cannot hold a listening socket without accepting from it; perl-base is on every Debian. The first argument says

@@ -10,10 +10,11 @@ import { account, pgherald, scratch } from './lib/env.mjs';
 import { jwk, keyFile, newEc, newRsa, newSecret, token } from './lib/jwt.mjs';
 import { plainServer } from './lib/fake_postgres.mjs';
 import { startPgBouncer } from './lib/pgbouncer.mjs';
+import { freePort } from './lib/ports.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { assertNoSecrets } from './lib/log.mjs';
 import { run } from './lib/program.mjs';
-import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
+import { spawnRelay, startRelay } from './lib/relay.mjs';
 import { eventually } from './lib/wait.mjs';
 
 describe('startup', () => {

@@ -5,8 +5,9 @@ import http from 'node:http';
 import { visit } from './lib/browser.mjs';
 import { devToken } from './lib/client.mjs';
 import { STREAM } from './lib/event_stream.mjs';
+import { freePort } from './lib/ports.mjs';
 import { Cluster } from './lib/postgres.mjs';
-import { freePort, startRelay } from './lib/relay.mjs';
+import { startRelay } from './lib/relay.mjs';
 import { eventually } from './lib/wait.mjs';
 
 describe('a page with a stream', () => {

@@ -11,9 +11,10 @@ import { certificate, inDays, redate } from './lib/certificate.mjs';
 import { connect, devToken, Mirror, readAll } from './lib/client.mjs';
 import { patience, scratch } from './lib/env.mjs';
 import { EventStream, openStream, STREAM } from './lib/event_stream.mjs';
+import { freePort } from './lib/ports.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { RawSocket, upgradeRequest } from './lib/raw.mjs';
-import { freePort, spawnRelay, startRelay } from './lib/relay.mjs';
+import { spawnRelay, startRelay } from './lib/relay.mjs';
 import { eventually, sleep, within } from './lib/wait.mjs';
 
 const env = ({ cert, key }) => ({ HERALD_TLS_CERT: cert, HERALD_TLS_KEY: key });

@@ -9,8 +9,9 @@ import { launch } from './lib/browser.mjs';
 import { devToken } from './lib/client.mjs';
 import { root } from './lib/env.mjs';
 import { keyFile, newSecret, seconds, token } from './lib/jwt.mjs';
+import { freePort } from './lib/ports.mjs';
 import { Cluster } from './lib/postgres.mjs';
-import { freePort, PATH, startRelay } from './lib/relay.mjs';
+import { PATH, startRelay } from './lib/relay.mjs';
 import { eventually, sleep } from './lib/wait.mjs';
 
 /** Keeps every event; a token is what the test's `tokenOf` says, else the one in localStorage. */

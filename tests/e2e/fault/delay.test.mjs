@@ -6,8 +6,9 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { connect, Mirror } from '../lib/client.mjs';
 import { form } from '../lib/form.mjs';
+import { freePort } from '../lib/ports.mjs';
 import { Cluster } from '../lib/postgres.mjs';
-import { freePort, startRelay } from '../lib/relay.mjs';
+import { startRelay } from '../lib/relay.mjs';
 import { eventually, sleep } from '../lib/wait.mjs';
 
 const DELAY_MS = 3_000;

@@ -1,6 +1,7 @@
 // A relay's admin port, and its page of numbers taken apart.
 import http from 'node:http';
-import { freePort, startRelay } from './relay.mjs';
+import { freePort } from './ports.mjs';
+import { startRelay } from './relay.mjs';
 
 /** Starts a relay with an admin port, and waits until it is ready. */
 export async function startWithAdmin(db, env = {}) {

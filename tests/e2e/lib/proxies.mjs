@@ -4,9 +4,10 @@ import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { certificate } from './certificate.mjs';
 import { account, scratch } from './env.mjs';
+import { freePort } from './ports.mjs';
 import { Program } from './program.mjs';
 import { RawSocket } from './raw.mjs';
-import { freePort, PATH } from './relay.mjs';
+import { PATH } from './relay.mjs';
 import { eventually } from './wait.mjs';
 
 /** Where they connect from. */

@@ -3,34 +3,17 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import https from 'node:https';
-import net from 'node:net';
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { onExit } from './cleanup.mjs';
 import { pgherald } from './env.mjs';
 import { assertLogLines, assertNoSecrets, CANARY } from './log.mjs';
+import { freePort } from './ports.mjs';
 import { Program, childrenOf } from './program.mjs';
 import { eventually } from './wait.mjs';
 
 export const PATH = '/api/v1/notifications/ws';
 
 export { CANARY };
-
-const taken = new Set();
-
-/** A free TCP port below the ephemeral range, so that no outgoing connection has it. */
-export async function freePort() {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    if (taken.has(port)) continue;
-    taken.add(port);
-    const free = await new Promise((resolve) => {
-      const server = net.createServer();
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
-}
 
 /** Starts a relay on a database and waits until it is ready. */
 export async function startRelay(db, env = {}) {
