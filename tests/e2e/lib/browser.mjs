@@ -27,7 +27,7 @@ export async function visit(url, done) {
   if (account.uid !== undefined) chownSync(home, account.uid, account.gid);
   // In containers there is nothing to build the sandbox of, nor much of /dev/shm.
   const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'];
-  const program = new Program(path, [...flags, `--user-data-dir=${home}`, url], { env: { HOME: home } });
+  const program = new Program(path, [...flags, `--user-data-dir=${home}`, url], { env: { HOME: home, TMPDIR: home } });
   try {
     return await Promise.race([done, program.exited.then(() => {
       throw new Error(`Chromium ended; it said:\n${program.output().slice(-2000)}`);
