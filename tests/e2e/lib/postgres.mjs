@@ -134,7 +134,7 @@ export class Cluster {
     this.program.signal('SIGKILL');
     await this.program.end(30_000);
     this.forget();
-    await eventually('the backends to follow their postmaster', () => backends.every((pid) => !existsSync(`/proc/${pid}`)), 30_000);
+    await eventually('the backends to follow their postmaster', () => backends.every((pid) => !isRunning(pid)), 30_000);
   }
 
   /** Pids of its processes but the postmaster. */

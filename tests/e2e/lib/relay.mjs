@@ -13,6 +13,9 @@ import { eventually } from './wait.mjs';
 
 export const PATH = '/api/v1/notifications/ws';
 
+// Each worker answers /readyz for itself, and which one is asked is chance: so many ask all of them, but once in 2^15.
+const ASKED_OF_WORKERS = 16;
+
 export { CANARY };
 
 /** Starts a relay on a database and waits until it is ready. */
@@ -131,9 +134,9 @@ export class Relay {
     return sums;
   }
 
-  /** Waits until /readyz is 200: what happens from now on reaches its tabs. */
+  /** Waits until /readyz is 200, at every worker: what happens from now on reaches its tabs. */
   ready(timeout_ms = 15_000) {
-    return this.#answers('/readyz', timeout_ms);
+    return this.#answers('/readyz', timeout_ms, this.env.HERALD_WORKERS === '1' ? 1 : ASKED_OF_WORKERS);
   }
 
   /** Waits until /healthz is 200: it listens, be there a database or not. */
@@ -141,9 +144,10 @@ export class Relay {
     return this.#answers('/healthz', timeout_ms);
   }
 
-  async #answers(path, timeout_ms) {
-    await eventually(`${path} to be 200`, async () =>
-      !this.running || (await this.get(path)).status === 200, timeout_ms).catch((error) => {
+  async #answers(path, timeout_ms, times = 1) {
+    const isGood = async () => (await this.get(path)).status === 200;
+    const isGoodEverywhere = async () => (await isGood()) && (await Promise.all(Array.from({ length: times - 1 }, isGood))).every(Boolean);
+    await eventually(`${path} to be 200`, async () => !this.running || isGoodEverywhere(), timeout_ms).catch((error) => {
       throw new Error(`${error.message}\nthe relay's log ends:\n${this.log().slice(-3000)}`);
     });
     if (!this.running) {
