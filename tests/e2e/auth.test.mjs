@@ -10,7 +10,7 @@ import { pgherald } from './lib/env.mjs';
 import { run } from './lib/program.mjs';
 import { frame, RawSocket, upgradeRequest } from './lib/raw.mjs';
 import { PATH, startRelay } from './lib/relay.mjs';
-import { eventually, sleep, within } from './lib/wait.mjs';
+import { eventually, inTime, sleep, within } from './lib/wait.mjs';
 
 const WAYS = ['frame', 'header', 'query'];
 
@@ -128,7 +128,8 @@ describe('authentication', () => {
       const user = await db.person();
       const tab = await connect(relay, user);
       await db.sql('update herald.users set disabled_at = now() where username = $1', [user]);
-      await eventually('the user to be refused', async () => (await outcome(relay, { token: devToken(user) })).code === 4000, 2_000);
+      // An answer is remembered for 5 s, unless the table has changed.
+      await eventually('the user to be refused', async () => (await outcome(relay, { token: devToken(user) })).code === 4000, 4_000);
       tab.send({ type: 'authenticate', token: devToken(user) });
       assert.equal((await tab.closed).code, 4000);
       await db.sql('update herald.users set disabled_at = null where username = $1', [user]);
@@ -151,33 +152,36 @@ describe('authentication', () => {
     let relay;
     before(async () => (relay = await startRelay(db)));
 
-    async function closesInTime(tab) {
-      const start = Date.now();
+    /** The relay's clock began between the dial and its answer; the rest of what is allowed is for a standstill. */
+    async function closesInTime(whenOpen = () => {}) {
+      const dialled = performance.now();
+      const tab = new Client(relay);
+      await tab.opened;
+      const opened = performance.now();
+      whenOpen(tab);
       const { code } = await tab.closed;
-      const took = Date.now() - start;
+      const closed = performance.now();
       assert.equal(code, 4000);
-      assert.ok(took > 8_000 && took < 13_000, `${took} ms`);
+      assert.ok(closed - dialled > 8_900 && closed - opened < 18_000, `${closed - dialled} ms`);
     }
 
-    it('a client that never logs in is closed with 4000', async () => {
-      const tab = new Client(relay);
-      await tab.opened;
-      await closesInTime(tab);
-    });
+    it('a client that never logs in is closed with 4000', () => closesInTime());
 
     it('pings do not prolong it', async () => {
-      const tab = new Client(relay);
-      await tab.opened;
-      const timer = setInterval(() => tab.socket.ping(), 500);
-      await closesInTime(tab).finally(() => clearInterval(timer));
+      let timer;
+      const ping = (tab) => (timer = setInterval(() => tab.socket.ping(), 500));
+      await closesInTime(ping).finally(() => clearInterval(timer));
     });
 
     it('a client that logs in late, but in time, stays', async () => {
-      const tab = new Client(relay);
-      await tab.opened;
-      await sleep(7_000);
-      tab.send({ type: 'authenticate', token: devToken('alice') });
-      await tab.next('connected');
+      const tab = await inTime(9_000, async () => {
+        const late = new Client(relay);
+        await late.opened;
+        await sleep(7_000);
+        late.send({ type: 'authenticate', token: devToken('alice') });
+        await late.next('connected');
+        return late;
+      });
       await sleep(5_000);
       await tab.ping();
     });
@@ -224,14 +228,18 @@ describe('authentication', () => {
       }
     });
 
+    // Of the ten seconds for a head: after so long the pauses are left out, each of which may take far longer than asked.
+    const DRIP_MS = 4_000;
+
     /** Everything the relay says to these pieces, sent with pauses between, until it ends the connection. */
     async function saidTo(pieces, pause_ms = 0) {
       const socket = new RawSocket(relay);
       await socket.connected;
       socket.socket.setNoDelay(true);
+      const start = performance.now();
       for (const piece of pieces) {
         await socket.write(Buffer.from(piece, 'latin1'));
-        if (pause_ms) await sleep(pause_ms);
+        if (pause_ms && performance.now() - start < DRIP_MS) await sleep(pause_ms);
       }
       await within(15_000, () => `the end; so far: ${socket.data.toString('latin1').slice(0, 500)}`, socket.end);
       const said = socket.data.toString('latin1');
@@ -246,9 +254,10 @@ describe('authentication', () => {
       const socket = new RawSocket(relay);
       await socket.connected;
       socket.socket.setNoDelay(true);
+      const start = performance.now();
       for (const piece of pieces) {
         await socket.write(piece);
-        await sleep(pause_ms);
+        if (performance.now() - start < DRIP_MS) await sleep(pause_ms);
       }
       assert.equal((await socket.response()).status, 101);
       const { payload } = await socket.frameOf(1);
@@ -300,9 +309,10 @@ describe('authentication', () => {
       const ticks = () => readFileSync(`/proc/${relay.pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).map(Number).reduce((a, b) => a + b);
       const sockets = Array.from({ length: 20 }, () => new RawSocket(relay));
       await Promise.all(sockets.map((socket) => socket.write(`GET ${PATH} HTTP/1.1\r\nHost: x`)));
-      const start = ticks();
+      const [start, began] = [ticks(), performance.now()];
       await sleep(1_000);
-      assert.ok(ticks() - start < 20, `${ticks() - start} ticks of 10 ms in a second`);
+      const [used, passed_s] = [ticks() - start, (performance.now() - began) / 1_000];
+      assert.ok(used < 20 * passed_s, `${used} ticks of 10 ms in ${passed_s} s`);
       sockets.forEach((socket) => socket.destroy());
     });
 
@@ -412,13 +422,13 @@ describe('authentication', () => {
     describe('ten seconds for a head', { concurrency: true }, () => {
       async function timesOut(start_with, drip) {
         const socket = new RawSocket(relay);
-        const start = Date.now();
+        const start = performance.now();
         await socket.write(start_with);
         const timer = setInterval(() => socket.socket.write(drip), 300);
-        const { status } = await socket.response(14_000).finally(() => clearInterval(timer));
-        const took = Date.now() - start;
+        const { status } = await socket.response(18_000).finally(() => clearInterval(timer));
+        const took = performance.now() - start;
         assert.equal(status, 408);
-        assert.ok(took > 9_000 && took < 13_000, `${took} ms`);
+        assert.ok(took > 9_900, `${took} ms`);
         await within(5_000, () => 'the end', socket.end);
       }
 
@@ -456,11 +466,13 @@ describe('authentication', () => {
     });
 
     it('who waits is let in when it is back in time', async () => {
-      await own.stop('immediate');
-      const tab = new Client(relay, { token: devToken('alice') });
-      await sleep(500);
-      await own.boot();
-      await tab.next('connected', undefined, 10_000);
+      await inTime(10_000, async () => { // so long a query waits for the database
+        await own.stop('immediate');
+        const tab = new Client(relay, { token: devToken('alice') });
+        const isIn = tab.next('connected', undefined, 20_000);
+        await Promise.allSettled([isIn, sleep(500).then(() => own.boot())]);
+        await isIn;
+      });
     });
 
     it('who waits keeps the relay from stopping for HERALD_DRAIN_SECONDS at most', async () => {
@@ -640,27 +652,25 @@ describe('authentication', () => {
 
     for (const i of [0, 1]) {
       it(`a token with seconds to live: token_expiring at once, 4001 at its end (relay ${i})`, async () => {
-        const exp = seconds() + 5;
+        const exp = seconds() + 10;
         const tab = new Client(relays[i], { token: token(secret, { exp }) });
         await tab.next('connected');
-        const { expires_in } = await tab.next('token_expiring', undefined, 2_000);
-        assert.ok(expires_in >= 3 && expires_in <= 5, String(expires_in));
+        await assertWarning(tab, exp, 10);
         const { code } = await tab.closed;
-        const late = Date.now() / 1000 - exp;
         assert.equal(code, 4001);
-        assert.ok(late > -1 && late < 3, `${late} s after its end`);
+        assertEnded(exp);
         assert.equal(tab.frames.filter((frame) => frame.type === 'token_expiring').length, 1);
       });
 
       it(`a renewal in band is answered authenticated and outlives the old token (relay ${i})`, async () => {
-        const exp = seconds() + 5;
+        const exp = seconds() + 10;
         const tab = new Client(relays[i], { token: token(secret, { exp }), via: 'frame' });
         await tab.next('connected');
-        await tab.next('token_expiring', undefined, 2_000);
+        await assertWarning(tab, exp, 10);
         const renewed = exp + 3600;
         const answer = await tab.ask({ type: 'authenticate', token: token(secret, { exp: renewed }) });
         assert.deepEqual([answer.type, answer.token_expires_at], ['authenticated', timeOf(renewed)]);
-        await sleep(8_000);
+        await sleep((exp + 3) * 1_000 - Date.now());
         await tab.ping();
         assert.equal(tab.closing, null);
       });
@@ -668,12 +678,26 @@ describe('authentication', () => {
       it(`a renewal may also shorten: the newest token counts (relay ${i})`, async () => {
         const tab = new Client(relays[i], { token: token(secret, { exp: seconds() + 3600 }) });
         await tab.next('connected');
-        const exp = seconds() + 4;
+        const exp = seconds() + 10;
         await tab.ask({ type: 'authenticate', token: token(secret, { exp }) });
-        await tab.next('token_expiring', undefined, 3_000);
+        await assertWarning(tab, exp, 10);
         assert.equal((await tab.closed).code, 4001);
-        assert.ok(Date.now() / 1000 - exp < 3);
+        assertEnded(exp);
       });
+    }
+
+    /** It comes soon, no more than `before_s` before the end, and says how much is left: now, or when it was sent. */
+    async function assertWarning(tab, exp, before_s, timeout_ms) {
+      const { expires_in } = await tab.next('token_expiring', undefined, timeout_ms);
+      const left = exp - Date.now() / 1000;
+      assert.ok(expires_in <= before_s && expires_in > left - 1.5, `${expires_in} s, with ${left} s left`);
+      assert.ok(left < before_s + 1, `${left} s before the end`);
+    }
+
+    /** Now, or a while ago if somebody stood still; but without the leeway of 30 s that tokens have when they are shown. */
+    function assertEnded(exp) {
+      const late = Date.now() / 1000 - exp;
+      assert.ok(late > -1 && late < 20, `${late} s after its end`);
     }
 
     it('a token with more than a minute to live is not warned about at once', async () => {
@@ -684,12 +708,11 @@ describe('authentication', () => {
     });
 
     it('token_expiring comes 60 s before the end', async () => {
-      const tab = new Client(relays[0], { token: token(secret, { exp: seconds() + 64 }) });
+      const exp = seconds() + 64;
+      const tab = new Client(relays[0], { token: token(secret, { exp }) });
       await tab.next('connected');
-      await sleep(1_000);
-      assert.deepEqual(tab.left('token_expiring'), []);
-      const { expires_in } = await tab.next('token_expiring', undefined, 6_000);
-      assert.ok(expires_in >= 58 && expires_in <= 61, String(expires_in));
+      await assertWarning(tab, exp, 60, 15_000);
+      assert.ok(exp - Date.now() / 1000 > 45, 'no later than a standstill would explain');
     });
   });
 
