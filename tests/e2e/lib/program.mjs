@@ -60,6 +60,7 @@ export class Program {
     if (!this.running) return;
     try {
       process.kill(-this.pid, name);
+      process.kill(-this.pid, 'SIGCONT'); // of a test that failed while it was stopped
     } catch (error) {
       if (error.code !== 'ESRCH') throw error;
     }
