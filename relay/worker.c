@@ -36,6 +36,7 @@ struct worker {
     struct front *front;
     struct feed *feed;           /* NULL under a supervisor */
     struct bus_reader *bus;      /* NULL without one */
+    pid_t supervisor;            /* that has the other end */
     struct admin *admin;         /* NULL without one */
     uv_prepare_t turn_end;       /* just before the loop sleeps */
     uv_idle_t behind;            /* active: some sessions are still to be written to, so it does not sleep */
@@ -194,6 +195,19 @@ static void reload_all(struct worker *worker)
         tls_pair_warn(worker->relay.tls);
 }
 
+/* The supervisor is gone, and with it the feed: what tabs would wait for comes on another relay. */
+static void on_supervisor_gone(struct worker *worker)
+{
+    stop(worker, EXIT_SUCCESS, true);
+    drain_finish(&worker->relay); /* it may have begun to stop before */
+}
+
+/* Its death is told by the end of the bus and by SIGTERM (PR_SET_PDEATHSIG): neither is somebody's wish. */
+static bool supervisor_is_gone(const struct worker *worker)
+{
+    return worker->bus && getppid() != worker->supervisor;
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct worker *worker = handle->data;
@@ -201,6 +215,8 @@ static void on_signal(uv_signal_t *handle, int number)
         return; /* a terminal tells the whole process group; the supervisor says what it means */
     if (number == SIGHUP)
         reload_all(worker);
+    else if (supervisor_is_gone(worker))
+        on_supervisor_gone(worker);
     else if (worker->relay.stopping)
         uv_stop(&worker->loop); /* asked twice: at once */
     else
@@ -213,12 +229,9 @@ static void on_fatal(void *owner, const char *why)
     stop(owner, CONFIG_EXIT_STATUS, true);
 }
 
-/* The supervisor is gone, and with it the feed: what tabs would wait for comes on another relay. */
 static void on_bus_end(void *owner)
 {
-    struct worker *worker = owner;
-    stop(worker, EXIT_SUCCESS, true);
-    drain_finish(&worker->relay); /* its death may have come as SIGTERM before (PR_SET_PDEATHSIG) */
+    on_supervisor_gone(owner);
 }
 
 /* ---- the admin port ---- */
@@ -251,6 +264,7 @@ static char *own_metrics(void *owner, bool openmetrics, size_t *size)
 static bool open_rooms(struct worker *worker)
 {
     struct relay *relay = &worker->relay;
+    worker->supervisor = getppid();
     relay->loop = &worker->loop;
     relay->config = worker->config;
     relay->sharing = worker->place.bus_fd >= 0 ? worker->config->workers : 1;

@@ -94,12 +94,24 @@ describe('the end of a relay', () => {
     assert.deepEqual(await relay.program.end(5_000), { code: 0, signal: null });
   });
 
-  it('workers whose supervisor was killed let go of their tabs at once', async () => {
-    const relay = await startRelay(db, { HERALD_WORKERS: '2', HERALD_DRAIN_SECONDS: '60' });
-    const tabs = await openTabs(relay, 'alice');
-    const started = performance.now();
-    await relay.kill();
-    for (const tab of tabs) assert.equal((await tab.closed).code, 1001);
-    assert.ok(performance.now() - started < 10_000);
-  });
+  for (const [when, draining] of [['', false], [' while it drains', true]]) {
+    it(`workers whose supervisor is killed${when} let go of their tabs at once, and tell them so`, async () => {
+      const relay = await startRelay(db, { HERALD_WORKERS: '2', HERALD_DRAIN_SECONDS: '60' });
+      const tabs = await openTabs(relay, 'alice');
+      const started = performance.now();
+      if (draining) {
+        relay.program.signal('SIGTERM');
+        for (const tab of tabs) await tab.next('draining');
+      }
+      // They learn of it in two ways, and here at the same time.
+      const workers = relay.workers();
+      for (const pid of workers) process.kill(pid, 'SIGSTOP');
+      const killed = relay.kill();
+      await eventually('its end', () => !relay.running);
+      for (const pid of workers) process.kill(pid, 'SIGCONT');
+      await killed;
+      for (const tab of tabs) assert.equal((await tab.closed).code, 1001);
+      assert.ok(performance.now() - started < 10_000);
+    });
+  }
 });
