@@ -11,8 +11,7 @@ select t.run('a', 'begin');
 select t.get('a', format('select count(*)::text from herald.relay_mark_read(%L, %L)', :'users', :'up'));
 select is(dblink_send_query('b', format('select version, title from (select m.version, m.notification::json ->> %L as title
   from herald.relay_mark_read(%L, %L) m) x', 'title', :'users', :'down')), 1, 'b marks what a has marked, and waits');
-select pg_sleep(0.1);
-select is(dblink_is_busy('b'), 1, 'it does wait');
+select ok(t.waits(), 'it does wait');
 select t.run('a', $$ update herald.notifications set title = 'changed' where title = '19' $$);
 select t.run('a', 'commit');
 select results_eq($$ select version, count(*)::int, bool_or(title = 'changed') from dblink_get_result('b') as r (version int, title text) group by 1 order by 1 $$,
@@ -43,14 +42,14 @@ select * from dblink_get_result('b') as r (x text);
 select t.run('a', 'begin');
 select t.get('a', $$ select herald.notify_user('alice', 'first', dedupe_key => 'k')::text $$) as first \gset
 select dblink_send_query('b', $$ select herald.notify_user('alice', 'second', dedupe_key => 'k')::text $$);
-select pg_sleep(0.1);
+select t.waits();
 select t.run('a', 'commit');
 select results_eq($$ select id from dblink_get_result('b') as r (id text) $$, array[:'first'], 'the second waits and gets the id of the first');
 select * from dblink_get_result('b') as r (id text);
 select t.run('a', 'begin');
 select t.get('a', $$ select herald.notify_user('alice', 'first', dedupe_key => 'l')::text $$);
 select dblink_send_query('b', $$ select (herald.notify_user('alice', 'second', dedupe_key => 'l') is not null)::text $$);
-select pg_sleep(0.1);
+select t.waits();
 select t.run('a', 'rollback');
 select results_eq($$ select ok from dblink_get_result('b') as r (ok text) $$, array['true'], 'or stores its own when the first rolls back');
 select results_eq($$ select title from herald.notifications where dedupe_key = 'l' $$, array['second'], 'and that is what there is');

@@ -51,8 +51,7 @@ select is_empty($$ select from herald.idempotency_keys where user_id = 'eve' $$,
 select t.run('a', 'begin');
 select t.get('a', $$ select t.create('alice', 'alice', '{"title": "race"}', 'r1') $$);
 select dblink_send_query('b', $$ select t.create('alice', 'alice', '{"title": "race"}', 'r1') $$);
-select pg_sleep(0.1);
-select is(dblink_is_busy('b'), 1, 'the second of two waits for the first');
+select ok(t.waits(), 'the second of two waits for the first');
 select t.run('a', 'commit');
 select results_eq($$ select * from dblink_get_result('b') as r (x text) $$, array['repeated'], 'and has what that one has stored');
 select * from dblink_get_result('b') as r (x text);
@@ -60,7 +59,7 @@ select is(t.stored('race'), 1, 'which is one');
 select t.run('a', 'begin');
 select t.get('a', $$ select t.create('alice', 'alice', '{"title": "undone"}', 'r2') $$);
 select dblink_send_query('b', $$ select t.create('alice', 'alice', '{"title": "undone"}', 'r2') $$);
-select pg_sleep(0.1);
+select t.waits();
 select t.run('a', 'rollback');
 select results_eq($$ select * from dblink_get_result('b') as r (x text) $$, array['created'], 'if the first is undone the second is the first');
 select * from dblink_get_result('b') as r (x text);

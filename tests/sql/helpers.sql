@@ -29,6 +29,11 @@ end
 $$;
 comment on function t.eventually(text) is 'whether a query becomes true within 5 s: a session that was closed ends a little later';
 
+create function t.waits() returns boolean language sql as $$
+  select t.eventually('select exists (select from pg_locks where not granted)')
+$$;
+comment on function t.waits() is 'whether a session waits for another one, within 5 s';
+
 create sequence t.barriers;
 create function t.bells(session text) returns text language plpgsql as $$
 declare
