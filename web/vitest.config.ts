@@ -8,12 +8,15 @@ const react18 = ['react', 'react-dom', '@testing-library/react'].map((name) => (
 }));
 
 // The client's tests run in Node, with sockets and storage of their own; the views' tests need a document.
+// Time is the tests' own, but for these limits: a machine may be many times slower than ours, or stand still for seconds.
+const limits = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'client', environment: 'node', include: ['tests/client/**/*.test.ts'] } },
-      { test: { name: 'views', environment: 'jsdom', include: ['tests/views/**/*.test.{ts,tsx}'] } },
-      { resolve: { alias: react18 }, test: { name: 'views on React 18', environment: 'jsdom', include: ['tests/views/**/*.test.tsx'] } },
+      { test: { ...limits, name: 'client', environment: 'node', include: ['tests/client/**/*.test.ts'] } },
+      { test: { ...limits, name: 'views', environment: 'jsdom', include: ['tests/views/**/*.test.{ts,tsx}'] } },
+      { resolve: { alias: react18 }, test: { ...limits, name: 'views on React 18', environment: 'jsdom', include: ['tests/views/**/*.test.tsx'] } },
     ],
   },
 });

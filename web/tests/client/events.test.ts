@@ -57,7 +57,7 @@ describe('events', () => {
     client.subscribe('new_notification', other);
     stage.relay.insert('alice');
     await pass();
-    await vi.waitFor(() => expect(thrown).toHaveLength(1));
+    await vi.waitFor(() => expect(thrown).toHaveLength(1), 30_000);
     original.forEach((listener) => process.on('uncaughtException', listener));
     expect(other).toHaveBeenCalledOnce();
   });

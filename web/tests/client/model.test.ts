@@ -86,5 +86,5 @@ describe('in any order of events', () => {
   it.each([['of its own', false], ['shared', true]])('clients with a socket %s never have two, and end well', async (_, share) => {
     const runs = { numRuns: Number(process.env.HERALD_MODEL_RUNS ?? 200) };
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), (steps) => play(steps, share)), runs);
-  }, 120_000);
+  }, 300_000);
 });
