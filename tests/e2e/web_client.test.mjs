@@ -25,6 +25,9 @@ const PAGE = `<!doctype html><title>pgherald</title><script type="module">
   client.connect().catch(() => {});
 </script>`;
 
+/** The client waits for 3, 6, 12, 24 s between its dials: a relay that was slow to start may have missed one. */
+const PATIENT_MS = 60_000;
+
 /** A web site that serves the page and the package as it is built. */
 async function openSite() {
   const port = await freePort();
@@ -40,7 +43,11 @@ async function openSite() {
 /** In front of a relay: passes HTTP on and ends every WebSocket, as some networks do. */
 async function openNarrowProxy(relay) {
   const port = await freePort();
-  const server = http.createServer((request, response) => {
+  let passable = Promise.resolve();
+  let mend = () => {};
+  const server = http.createServer(async (request, response) => {
+    await passable;
+    if (response.destroyed) return;
     const { method, url, headers } = request;
     const passed = http.request({ host: '127.0.0.1', port: relay.port, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
@@ -55,7 +62,12 @@ async function openNarrowProxy(relay) {
   return {
     url: (path) => `ws://127.0.0.1:${port}${path}`,
     get: (path) => fetch(`http://127.0.0.1:${port}${path}`),
-    cut: () => server.closeAllConnections(),
+    /** What comes from now on waits for mend(). */
+    cut: () => {
+      passable = new Promise((resolve) => (mend = resolve));
+      server.closeAllConnections();
+    },
+    mend: () => mend(),
     close: () => (server.closeAllConnections(), server.close()),
   };
 }
@@ -109,12 +121,12 @@ describe('the web client in a browser', () => {
     const { state: now, closes } = await info(page);
     if (now === expected) return true;
     throw new Error(`it is ${now}; closes ${JSON.stringify(closes)}`);
-  }, 20_000);
+  }, PATIENT_MS);
   const shows = (page, expected) => eventually(`the tab to have ${expected}`, async () => {
     const seen = await titles(page);
     assert.deepEqual(seen, expected);
     return true;
-  }, 20_000);
+  }, PATIENT_MS);
   const leaders = async (pages) => (await Promise.all(pages.map(info))).filter(({ leader }) => leader).length;
 
   it('shows an INSERT in two tabs, that share one socket, and in another profile', async () => {
@@ -180,6 +192,7 @@ describe('the web client in a browser', () => {
       narrow.cut();
       for (const page of pages) await state(page, 'RECONNECTING');
       await db.notify(user, 'two');
+      narrow.mend();
       for (const page of pages) await shows(page, ['one', 'two']);
       const welcomes = (page) => page.evaluate(() => events.filter(({ type }) => type === 'connected').map((frame) => frame.unread_count));
       for (const page of pages) assert.deepEqual(await welcomes(page), [0, 2]);
@@ -224,7 +237,7 @@ describe('the web client in a browser', () => {
       for (const page of others) await shows(page, ['before']);
       await end(first);
       await db.notify(user, 'during');
-      await eventually('a new leader', async () => (await leaders(others)) === 1);
+      await eventually('a new leader', async () => (await leaders(others)) === 1, PATIENT_MS);
       for (const page of others) await state(page, 'OPEN');
       await db.notify(user, 'after');
       for (const page of others) await shows(page, ['before', 'during', 'after']);
