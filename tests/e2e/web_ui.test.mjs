@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { launch } from './lib/browser.mjs';
-import { axe, watch } from './lib/pages.mjs';
+import { axe, longestTask, watch } from './lib/pages.mjs';
 import { Cluster } from './lib/postgres.mjs';
 import { startRelay } from './lib/relay.mjs';
 import { eventually, sleep } from './lib/wait.mjs';
@@ -55,7 +55,7 @@ describe('the notification centre in a browser', () => {
   const state = (page, words) => windowOf(page).locator('.pgh-state', { hasText: words });
   const items = (page, user) => windowOf(page, user).locator('.pgh-item');
   const badge = (page, user = 'alice') =>
-    page.locator(`[data-user=${user}] .pgh-badge`).textContent({ timeout: 50 }).catch(() => '0');
+    page.evaluate((name) => document.querySelector(`[data-user=${name}] .pgh-badge`)?.textContent ?? '0', user);
   const shows = (page, count, user) =>
     eventually(`a badge of ${count}`, async () => (await badge(page, user)) === String(count) || badge(page, user).then((text) => Promise.reject(new Error(`it is ${text}`))));
   const open = async (page, user) => {
@@ -76,7 +76,9 @@ describe('the notification centre in a browser', () => {
 
   /** Nothing wrong in this state, and a picture of it. */
   async function accessible(page, name) {
-    await sleep(250); // the panel has faded in: axe would see the contrast of a half transparent one
+    // The panel has faded in: axe would see the contrast of a half transparent one.
+    await page.waitForFunction(() => document.getAnimations().every(({ effect, playState }) =>
+      playState === 'finished' || effect.getComputedTiming().endTime === Infinity));
     assert.deepEqual(await axe(page), []);
     await picture(page, name);
   }
@@ -88,7 +90,7 @@ describe('the notification centre in a browser', () => {
     for (const page of pages) {
       await shows(page, 1);
       assert.equal(await bell(page).getAttribute('aria-label'), 'Notifications, 1 unread');
-      assert.equal(await page.title(), '(1) pgherald demo');
+      await eventually('the title', async () => (await page.title()) === '(1) pgherald demo');
       assert.equal(await badge(page, 'bob'), '0');
     }
     await open(pages[2]);
@@ -126,7 +128,7 @@ describe('the notification centre in a browser', () => {
     await picture(page, 'offline');
     await db.notify('alice', 'meanwhile');
     await relay.again();
-    await state(page, 'Live').waitFor({ timeout: 15_000 });
+    await state(page, 'Live').waitFor({ timeout: 60_000 }); // 24 s later if it was not there for a dial
     await db.notify('alice', 'after');
     await shows(page, 3);
     await eventually('three rows', async () => (await items(page).count()) === 3);
@@ -144,7 +146,7 @@ describe('the notification centre in a browser', () => {
       await windowOf(page).getByText('Connection details').click();
       const closes = windowOf(page).locator('.pgh-debug div', { hasText: 'closes' });
       await eventually(`a close with ${code}`, async () => (await closes.textContent()).includes(code));
-      await state(page, 'Live').waitFor({ timeout: 15_000 });
+      await state(page, 'Live').waitFor({ timeout: 60_000 });
       await page.keyboard.press('Escape');
     }
     await context.close();
@@ -162,22 +164,18 @@ describe('the notification centre in a browser', () => {
       await page.waitForFunction((more) => document.querySelectorAll('.pgh-item').length > more, count);
     }
     assert.equal(await items(page).count(), 1000);
-    // Frames while the whole list is scrolled through.
-    const slowest = await page.evaluate(() => new Promise((resolve) => {
+    // The whole list is scrolled through, frame by frame.
+    const longest_ms = await longestTask(page, () => page.evaluate(() => new Promise((resolve) => {
       const list = document.querySelector('.pgh-scroll');
-      let [last, worst] = [performance.now(), 0];
       list.scrollTop = 0;
       const step = () => {
-        const now = performance.now();
-        worst = Math.max(worst, now - last);
-        last = now;
         list.scrollTop += 1000;
         if (list.scrollTop + list.clientHeight < list.scrollHeight - 1) requestAnimationFrame(step);
-        else resolve(worst);
+        else requestAnimationFrame(resolve);
       };
       requestAnimationFrame(step);
-    }));
-    assert.ok(slowest < 500, `a frame took ${slowest} ms`);
+    })));
+    assert.ok(longest_ms < 500, `a frame took ${longest_ms} ms`);
     await items(page).first().focus();
     await page.keyboard.press('End');
     assert.match(await page.evaluate(() => document.activeElement.textContent), /Row 1000/);
@@ -190,22 +188,14 @@ describe('the notification centre in a browser', () => {
     const context = await machine();
     const page = await tab(context);
     await open(page);
-    await page.evaluate(() => {
-      let last = performance.now();
-      globalThis.worst = 0;
-      setInterval(() => {
-        const now = performance.now();
-        globalThis.worst = Math.max(globalThis.worst, now - last - 10);
-        last = now;
-      }, 10);
+    const longest_ms = await longestTask(page, async () => {
+      for (let i = 0; i < 30; i += 1) {
+        await Promise.all([db.sql(`insert into herald.notifications (user_id, title) select 'u-alice', 'Push ' || n from generate_series(1, 10) n`), sleep(100)]);
+      }
+      await eventually('all rows', async () => (await items(page).count()) === 300);
+      await shows(page, '99+');
     });
-    for (let i = 0; i < 30; i += 1) {
-      await Promise.all([db.sql(`insert into herald.notifications (user_id, title) select 'u-alice', 'Push ' || n from generate_series(1, 10) n`), sleep(100)]);
-    }
-    await eventually('all rows', async () => (await items(page).count()) === 300);
-    await shows(page, '99+');
-    const worst = await page.evaluate(() => globalThis.worst);
-    assert.ok(worst < 500, `the page stood still for ${worst} ms`);
+    assert.ok(longest_ms < 500, `the page stood still for ${longest_ms} ms`);
     await context.close();
   });
 
@@ -217,7 +207,7 @@ describe('the notification centre in a browser', () => {
     await shows(page, 1);
     await bell(page).focus();
     await page.keyboard.press('Enter');
-    await windowOf(page).getByRole('dialog').waitFor();
+    await items(page).waitFor(); // its count was there before
     const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent);
     const reached = [];
     while (!/Mark as read:/.test(reached.at(-1)) && reached.length < 8) {
@@ -238,6 +228,7 @@ describe('the notification centre in a browser', () => {
     const context = await machine();
     const page = await tab(context);
     await open(page);
+    await items(page).nth(5).waitFor();
     const small = await windowOf(page).locator('.pgh').evaluate((centre) => [...centre.querySelectorAll('button, a, summary')]
       .map((element) => [element.textContent || element.ariaLabel, element.getBoundingClientRect()])
       .filter(([, { width, height }]) => width < 24 || height < 24).map(([name, { width, height }]) => `${name} ${width}×${height}`));
@@ -347,7 +338,7 @@ describe('the notification centre in a browser', () => {
       await accessible(page, 'error');
       await windowOf(page).getByRole('button', { name: 'Retry' }).click();
       await state(page, 'Live').waitFor();
-      assert.equal(await windowOf(page).getByRole('button', { name: 'Retry' }).count(), 0);
+      await windowOf(page).getByRole('button', { name: 'Retry' }).waitFor({ state: 'detached' });
     });
   });
 
