@@ -9,6 +9,7 @@ import { form } from '../lib/form.mjs';
 import { freePort } from '../lib/ports.mjs';
 import { Cluster } from '../lib/postgres.mjs';
 import { startRelay } from '../lib/relay.mjs';
+import { Stalls } from '../lib/stalls.mjs';
 import { eventually, sleep } from '../lib/wait.mjs';
 
 const DELAY_MS = 3_000;
@@ -58,7 +59,7 @@ describe('a database that is three seconds away', () => {
   });
 
   for (const [feed, workers] of [['notify', '1'], ['poll', '2']]) {
-    it(`changes and reads are late, and none is missing (HERALD_FEED=${feed} HERALD_WORKERS=${workers})`, async () => {
+    it(`changes and reads are late, and none is missing (HERALD_FEED=${feed} HERALD_WORKERS=${workers})`, async (t) => {
       const relay = await startRelay(db, {
         HERALD_DATABASE_URL: db.url('relay', { host: '127.0.0.1', port: forwarder.port }),
         HERALD_FEED: feed, HERALD_WORKERS: workers,
@@ -68,6 +69,7 @@ describe('a database that is three seconds away', () => {
       const first = await db.notify(user, 'before');
       for (const tab of tabs) await tab.next('new_notification');
 
+      const stalls = new Stalls([relay.pid, ...relay.workers()], t.signal);
       forwarder.delay_ms = DELAY_MS;
       const until = performance.now() + LASTS_MS;
       const asked = tabs[0].ask({ type: 'mark_read', notification_id: first }, 20_000);
@@ -76,7 +78,7 @@ describe('a database that is three seconds away', () => {
         await db.notify(user, 'far');
         const start = performance.now();
         await tabs[1].ping();
-        slowest_ms = Math.max(slowest_ms, performance.now() - start);
+        slowest_ms = Math.max(slowest_ms, performance.now() - start - stalls.since(start));
         await sleep(100);
       }
       assert.ok(slowest_ms <= PONG_MS, `the slowest pong took ${slowest_ms} ms`);

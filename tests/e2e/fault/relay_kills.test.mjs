@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { form, random } from '../lib/form.mjs';
 import { patience } from '../lib/env.mjs';
 import { History } from '../lib/history.mjs';
+import { Stalls } from '../lib/stalls.mjs';
 import { sleep } from '../lib/wait.mjs';
 
 const KILLS = form(20, 200);
@@ -32,6 +33,8 @@ describe('relays are killed at random', () => {
 
   it('nothing is lost, and tabs are live again within 3 s', async (t) => {
     const dice = random('kills');
+    const involved = () => [...history.relays.flatMap((relay) => [relay.pid, ...relay.workers()]), ...history.cluster.processes()];
+    const stalls = new Stalls(involved, t.signal, 500);
     for (let kills = 0; kills < KILLS; ) {
       await sleep(dice.between(200, 1500));
       const choice = dice.fraction();
@@ -43,6 +46,8 @@ describe('relays are killed at random', () => {
     }
     const figures = await history.judge();
     t.diagnostic(JSON.stringify({ kills: KILLS, ...figures }));
-    assert.ok(figures.liveAgain_ms.p99 <= LIVE_AGAIN_P99_MS * patience, JSON.stringify(figures.liveAgain_ms));
+    const stalled_ms = stalls.most(LIVE_AGAIN_P99_MS);
+    assert.ok(figures.liveAgain_ms.p99 <= LIVE_AGAIN_P99_MS * patience + stalled_ms,
+      `${JSON.stringify(figures.liveAgain_ms)}; all together stood still for ${Math.round(stalled_ms)} ms at most`);
   });
 });
