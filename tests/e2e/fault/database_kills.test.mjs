@@ -65,16 +65,19 @@ describe('PostgreSQL is restarted and crashes', () => {
   };
   const ways = { ...crashes, restart: () => history.cluster.restart('fast') };
 
+  /** The postmaster may notice late what has died: until then it answers as before. */
   async function recover() {
-    await sleep(100);
-    await eventually('PostgreSQL to have recovered', async () => (await history.db.value('select 1')) === '1', 30_000);
+    await eventually('PostgreSQL to have recovered', async () => {
+      const [writer] = await history.cluster.admin(`select pid from pg_stat_activity where backend_type = 'walwriter'`);
+      return writer && Number(writer.pid) !== history.cluster.stoppedWalWriter;
+    }, 30_000);
   }
 
   /** A crash while nothing reaches the disk: how many rows, that were acknowledged and shown, it took back. */
   async function crashLazily(dice) {
     const { writers } = history;
     writers.lazy = true;
-    await eventually('the last flush', () => writers.flushing === 0);
+    await eventually('the last flush', () => writers.flushing === 0, 30_000);
     const killWalWriter = await history.cluster.stopWalWriter();
     writers.recent = [];
     await sleep(dice.between(0, 500));

@@ -119,6 +119,7 @@ export class Cluster {
     const { rows } = await admin.query(`select pid from pg_stat_activity where backend_type = 'walwriter'`);
     await admin.end();
     const pid = Number(rows[0].pid);
+    this.stoppedWalWriter = pid;
     process.kill(pid, 'SIGSTOP');
     return () => process.kill(pid, 'SIGKILL');
   }
