@@ -124,7 +124,9 @@ describe('a long time', () => {
     assert.ok(behind > 0, 'slow tabs were slow enough to be caught up');
     await eventually(`descriptors to be ${before_descriptors} again, as with the same tabs before`,
       () => relay.descriptors() === before_descriptors, 15_000);
-    const wrong = relay.log().split('\n').filter((line) => /level=error|event=(query_failed|database_|worker_)(?!started)/.test(line));
+    // A row that somebody holds for half a second, as one who stands still does, is left to him.
+    const wrong = relay.log().split('\n').filter((line) =>
+      /level=error|event=(query_failed|database_|worker_)(?!started)/.test(line) && !/event=query_failed .*sqlstate=55P03/.test(line));
     assert.deepEqual(wrong.slice(0, 5), [], 'nothing went wrong');
     if (full) assert.ok(slope(rest) < SLOPE_MAX, `memory grows by ${slope(rest)} MiB an hour`);
   });

@@ -32,7 +32,7 @@ export class History {
     history.writers = new Writers({ db: history.db, users: names.map((name) => `u-${name}`), ...writers });
     history.oracle = new Oracle({ db: history.db, writers: history.writers, lossy });
     history.#open(names, streams);
-    await eventually('every tab to be live', () => history.tabs.every((tab) => tab.live), 30_000);
+    await eventually('every tab to be live', () => history.tabs.every((tab) => tab.live), 60_000);
     for (const tab of history.tabs) tab.absences = [];
     history.acting = history.#act(act_ms);
     return history;

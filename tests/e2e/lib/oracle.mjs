@@ -6,7 +6,7 @@ import { seed } from './form.mjs';
 import { patience } from './env.mjs';
 import { eventually, sleep } from './wait.mjs';
 
-const CONVERGE_MS = 30_000;
+const CONVERGE_MS = 60_000;
 const COMPLAINTS_MAX = 5;
 
 const tagOf = (row) => row.message.split(' ')[1];
@@ -54,7 +54,7 @@ export class Oracle {
     await eventually('expired rows to be gone', async () => {
       await this.db.sql('select herald.relay_tidy()');
       return (await this.db.value('select count(*) from herald.notifications where expires_at <= now()')) === '0';
-    }, 10_000);
+    }, 30_000);
   }
 
   /** user -> {rows: id -> notification, unread}. */
