@@ -12,12 +12,14 @@ function waited_ms(pid) {
 }
 
 export class Stalls {
+  #looked = performance.now();
   #last = new Map(); // pid -> how long it has waited, as seen last
   #counted = []; // {at, waited_ms}, of all together
   #timer;
 
   /** Watches the processes and this one, until `signal` is aborted. `pids` may be a function, if they change. */
   constructor(pids, signal, sample_ms = 50) {
+    this.sample_ms = sample_ms;
     this.pids = typeof pids === 'function' ? pids : () => pids;
     this.#sample();
     this.#counted = [];
@@ -35,7 +37,9 @@ export class Stalls {
       sum_ms += Math.max(0, now_ms - (this.#last.get(pid) ?? 0));
       this.#last.set(pid, now_ms);
     }
-    this.#counted.push({ at, waited_ms: sum_ms });
+    // While the machine as a whole stood still nobody waited for a processor; but this look at it is late.
+    this.#counted.push({ at, waited_ms: Math.max(sum_ms, at - this.#looked - this.sample_ms) });
+    this.#looked = at;
   }
 
   /** How long they have waited since then, all together, in ms: what came later may be late by so much. */
