@@ -108,11 +108,14 @@ describe('PostgreSQL in trouble', () => {
     const { user, ids, tabs: [tab] } = await tabsOf(relay, db, { tabs: 1 });
     await db.sql('revoke execute on function herald.relay_mark_read(text[], uuid[]) from herald_relay');
     const failures = linesOf(relay, 'query_failed');
+    const start = performance.now();
     for (let i = 0; i < 30; i += 1) {
       const answer = await tab.ask({ type: 'mark_read', notification_id: ids[0] });
       assert.deepEqual([answer.success, answer.code], [false, 'unavailable']);
     }
-    assert.ok(linesOf(relay, 'query_failed') - failures <= 2 + patience, 'thirty failures are not thirty lines');
+    const lines = linesOf(relay, 'query_failed') - failures;
+    const fives = Math.floor((performance.now() - start) / 5_000); // each has a line of its own
+    assert.ok(lines <= 2 + patience + fives, 'thirty failures are not thirty lines');
     await refuses(relay, /grant the relay's role herald_relay.*permission denied for function relay_mark_read/);
     assert.equal((await tab.ask({ type: 'get_unread' })).count, 6);
     const id = await db.notify(user, 'live');

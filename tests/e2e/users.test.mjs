@@ -110,15 +110,18 @@ describe('whose a token is', () => {
     const users = Array.from({ length: 300 }, (_, n) => `storm${n}`);
     await db.addUsers(users);
     const relay = await startRelay(db);
+    const start = performance.now();
     for (let round = 0; round < 2; round++) {
       const tabs = users.map((user) => new Client(relay, { token: devToken(user) }));
-      for (const [n, tab] of tabs.entries()) assert.equal((await tab.next('connected')).user_id, `u-${users[n]}`);
+      for (const [n, tab] of tabs.entries()) assert.equal((await tab.next('connected', undefined, 10_000)).user_id, `u-${users[n]}`);
       tabs.forEach((tab) => tab.socket.close());
     }
+    const took_ms = performance.now() - start;
     const counters = await relay.counters();
     assert.equal(counters.logins_ok, 600);
-    assert.equal(counters.lookups_asked, 300);
-    assert.equal(counters.lookups_known, 300);
+    assert.equal(counters.lookups_asked + counters.lookups_known, 600);
+    // None is asked for again unless the storm was so slow that the first were forgotten.
+    if (took_ms < REMEMBERED_MS) assert.equal(counters.lookups_asked, 300, `in ${took_ms} ms`);
     assert.ok(counters.lookups_statements <= 100, `${counters.lookups_statements} statements`);
   });
 
