@@ -125,16 +125,17 @@ describe('limits', () => {
   describe('heartbeat', { concurrency: true }, () => {
     for (const workers of ['1', '2']) {
       it(`the server pings, who answers stays, who does not is dropped after two missed (HERALD_WORKERS=${workers})`, async () => {
-        const relay = await startRelay(db, { HERALD_HEARTBEAT: '1', HERALD_WORKERS: workers });
+        // The good one answers in time, though this process may stand still for two seconds.
+        const relay = await startRelay(db, { HERALD_HEARTBEAT: '2', HERALD_WORKERS: workers });
         const good = await connect(relay, 'alice');
-        assert.equal(good.welcome.heartbeat_interval, 1);
-        const mute = await connect(relay, 'alice', { socket: { autoPong: false } });
+        assert.equal(good.welcome.heartbeat_interval, 2);
         const start = Date.now();
-        await within(8_000, () => 'the end of the mute client', mute.closed);
+        const mute = await connect(relay, 'alice', { socket: { autoPong: false } });
+        await within(14_000, () => 'the end of the mute client', mute.closed);
         const took = Date.now() - start;
-        assert.ok(took > 1_500 && took < 6_000, `dropped after ${took} ms`);
+        assert.ok(took > 3_000 && took < 12_000, `dropped after ${took} ms`);
         assert.ok(mute.pings >= 2, `${mute.pings} pings`);
-        await sleep(2_000);
+        await sleep(4_000);
         assert.equal(good.closing, null);
         assert.ok(good.pings >= 3, `${good.pings} pings`);
         await good.ping();
@@ -142,10 +143,10 @@ describe('limits', () => {
     }
 
     it('a client that talks but never pongs is alive', async () => {
-      const relay = await startRelay(db, { HERALD_HEARTBEAT: '1' });
+      const relay = await startRelay(db, { HERALD_HEARTBEAT: '2' });
       const tab = await connect(relay, 'alice', { socket: { autoPong: false } });
       for (let i = 0; i < 14; i += 1) {
-        await sleep(400);
+        await sleep(800);
         await tab.ping();
       }
       assert.equal(tab.closing, null);

@@ -12,7 +12,7 @@ import { eventually, sleep } from './lib/wait.mjs';
 
 const MIB = 1024 * 1024;
 const BATCHES = 90; // of a thousand: fewer than the largest burst that a relay can be told to allow
-const HEARTBEAT_MS = 1_000;
+const HEARTBEAT_MS = 2_000; // two of them are longer than a busy machine lets a process stand still
 const UNLIMITED = { HERALD_RATE_LIMIT: '100000/s:100000', HERALD_RATE_LIMIT_PER_USER: '100000/s:100000' };
 
 /** A sanitizer keeps what was freed: then the size says nothing. */
@@ -76,10 +76,10 @@ describe('slow tabs', () => {
 
   it('one that takes nothing for two heartbeats is sent away, though it goes on sending', async () => {
     const tab = await SlowTab.open(relay, rich);
-    for (let i = 0; i < 4; i += 1) tab.send({ type: 'get_notifications', limit: 100 });
     const started = performance.now();
+    for (let i = 0; i < 4; i += 1) tab.send({ type: 'get_notifications', limit: 100 });
     const talk = setInterval(() => tab.send({ type: 'ping' }), 100);
-    await eventually('its end', () => ended('stalled') === 1, 15_000);
+    await eventually('its end', () => ended('stalled') === 1, 20_000);
     const took_ms = performance.now() - started;
     clearInterval(talk);
     assert.ok(took_ms > 2 * HEARTBEAT_MS, `${took_ms} ms`);
@@ -91,7 +91,7 @@ describe('slow tabs', () => {
     const tab = await SlowTab.open(relay, rich);
     for (let i = 0; i < 3; i += 1) tab.send({ type: 'get_notifications', limit: 100, ref: `page${i}` });
     const before = ended('stalled') + ended('unresponsive');
-    const until = performance.now() + 7 * HEARTBEAT_MS;
+    const until = performance.now() + 5 * HEARTBEAT_MS;
     let bytes = 0;
     let refs = 0;
     while (performance.now() < until) {
