@@ -171,6 +171,11 @@ describe('startup', () => {
         writeFileSync(file, fresh);
         relay.program.signal('SIGHUP');
         await eventually('the new key', async () => (await outcome(relay, { token: token(fresh) })) === 'connected');
+        // That was one worker; another may take a moment longer.
+        await eventually('no worker to take the old one', async () => {
+          for (let i = 0; i < 8; i += 1) if ((await outcome(relay, { token: token(old) })) === 'connected') return false;
+          return true;
+        });
         for (let i = 0; i < 4; i += 1) assert.deepEqual(await outcome(relay, { token: token(old) }), { code: 4001 });
         await relay.stop();
       }
