@@ -212,13 +212,14 @@ for (const workers of ['1', '2']) {
       const tab = await connect(relay, user);
       const before = (await metrics(relay)).value('pgherald_commit_to_socket_seconds_sum');
       const asked = performance.now();
+      await tab.settle(db, user); // the look before the one that finds the row is no older than this
       process.kill(relay.pid, 'SIGSTOP'); // who has the feed
       await db.notify(user, 'late').then(() => sleep(300)).finally(() => process.kill(relay.pid, 'SIGCONT'));
       await tab.next('new_notification');
       const waited_s = (performance.now() - asked) / 1000;
       const measured = await eventually('the sum', async () => (await metrics(relay)).value('pgherald_commit_to_socket_seconds_sum') - before);
-      // How much longer depends on how busy the machine is: the look's question is on its way meanwhile.
-      assert.ok(measured > 0.299 && measured < waited_s + 1, `${measured} s measured, ${waited_s} s waited for`);
+      // How much longer depends on how busy the machine is: the look's question is on its way meanwhile, which counts twice.
+      assert.ok(measured > 0.299 && measured < 2 * waited_s, `${measured} s measured, ${waited_s} s waited for`);
     });
 
     it('says nothing of users, tokens and payloads', async () => {

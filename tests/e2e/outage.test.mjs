@@ -43,7 +43,7 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
         }
         await relay.ready();
         for (const tab of tabs) await eventually('the exact count', () => tab.frames.filter((frame) => 'count' in frame).at(-1).count === 20);
-        const answer = await tabs[0].ask({ type: 'mark_read', notification_id: [...mirrorOf(tabs[0]).rows.keys()][0] });
+        const answer = await tabs[0].ask({ type: 'mark_read', notification_id: [...mirrorOf(tabs[0]).rows.keys()][0] }, 15_000);
         assert.equal(answer.success, true);
         await tabs[1].next('unread_count', (frame) => frame.count === 19);
       });

@@ -370,7 +370,7 @@ describe('startup', () => {
 
     for (const workers of ['1', '2']) {
       it(`a successor can have the port while the last clients leave (HERALD_WORKERS=${workers})`, async () => {
-        const relay = await startRelay(db, { HERALD_WORKERS: workers, HERALD_DRAIN_SECONDS: '5' });
+        const relay = await startRelay(db, { HERALD_WORKERS: workers, HERALD_DRAIN_SECONDS: '20' });
         const tab = await connect(relay, 'alice');
         tab.socket._socket.pause(); // does not answer the close
         relay.program.signal('SIGTERM');
@@ -378,7 +378,7 @@ describe('startup', () => {
         const processes = workers === '1' ? 1 : Number(workers) + 1;
         await eventually('it to stop', () => relay.log().split('event=stopping').length > processes);
         const next = await spawnRelay(db, { HERALD_WORKERS: workers }, { port: relay.port });
-        await next.ready(4_000);
+        await next.ready();
         assert.ok(relay.running, 'it still waits for its client');
         await connect(next, 'alice');
         tab.socket.terminate();
