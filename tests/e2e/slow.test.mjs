@@ -109,13 +109,13 @@ describe('slow tabs', () => {
   it('one that asks and asks without reading costs some pages, and is answered in the end', async () => {
     const patient = await startRelay(db, { HERALD_HEARTBEAT: '60', ...UNLIMITED });
     const tab = await SlowTab.open(patient, rich);
-    const before = patient.memory();
+    const before = patient.heap();
     const asked = 16;
     for (let i = 0; i < asked; i += 1) tab.send({ type: 'get_notifications', limit: 100, ref: `page${i}` });
     let most = 0;
     for (let i = 0; i < 30; i += 1) {
       await sleep(100);
-      most = Math.max(most, patient.memory() - before);
+      most = Math.max(most, patient.heap() - before);
     }
     assertSmall(most, 60, `for ${asked} pages of 5 MB`);
     await (await connect(patient, 'alice')).ping();
@@ -126,7 +126,7 @@ describe('slow tabs', () => {
   it('one that sends small messages for ever without reading is not read on', async () => {
     const patient = await startRelay(db, { HERALD_HEARTBEAT: '60', ...UNLIMITED });
     const tab = await SlowTab.open(patient, 'bob');
-    const before = patient.memory();
+    const before = patient.heap();
     const message = frame('{"type":"ping"}');
     const many = Buffer.concat(Array.from({ length: 1000 }, () => message));
     let sent = 0;
@@ -137,7 +137,7 @@ describe('slow tabs', () => {
     }
     assert.ok(tab.socket.writableLength >= 4 * MIB || sent === BATCHES);
     await sleep(500);
-    assertSmall(patient.memory() - before, 4);
+    assertSmall(patient.heap() - before, 4);
     await tab.readUntil('"type":"pong"', sent * 1000, 60_000);
     tab.socket.destroy();
   });

@@ -62,13 +62,13 @@ describe('tokens', () => {
 
     /** A sanitizer keeps what was freed: then the size says nothing. */
     function assertKept(memory) {
-      if (patience === 1) assert.ok(relay.memory() - memory < 4 * 1024 * 1024, 'memory grew with the token');
+      if (patience === 1) assert.ok(relay.heap() - memory < 4 * 1024 * 1024, 'memory grew with the token');
     }
 
     const ways = { query: { token: huge }, header: { headers: { Authorization: `Bearer ${huge}` } } };
     for (const [via, options] of Object.entries(ways)) {
       it(`are refused by the ${via} and not kept`, async () => {
-        const memory = relay.memory();
+        const memory = relay.heap();
         const socket = new RawSocket(relay);
         socket.write(upgradeRequest(relay, options)); // the relay may end it before all is written
         const status = await socket.response().then((answer) => answer.status, () => 'eof');
@@ -79,7 +79,7 @@ describe('tokens', () => {
     }
 
     it('are refused as a message with 1009 and not kept', async () => {
-      const memory = relay.memory();
+      const memory = relay.heap();
       assert.deepEqual(await outcome(relay, { token: huge, via: 'frame' }), { code: 1009 });
       assertKept(memory);
       assert.deepEqual(await outcome(relay, { token: huge.slice(0, 1_000_000), via: 'frame' }), { code: 4000 });
