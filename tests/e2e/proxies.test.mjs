@@ -159,8 +159,12 @@ describe('proxies', () => {
     });
 
     it('may come in pieces, and what follows it is not lost', async () => {
-      for (const [i, header] of [lineHeader('203.0.113.21'), binaryHeader('203.0.113.22', Buffer.alloc(40, 4))].entries()) {
-        for (const cut of [1, 5, 12, 13, 16, header.length - 1, header.length + 1, header.length + 60]) {
+      let last = 100; // an address for each, that none waits for another's end
+      for (const [i, make] of [lineHeader, (address) => binaryHeader(address, Buffer.alloc(40, 4))].entries()) {
+        const { length } = make('203.0.113.100');
+        for (const cut of [1, 5, 12, 13, 16, length - 1, length + 1, length + 60]) {
+          last += 1;
+          const header = make(`203.0.113.${last}`);
           const bytes = Buffer.concat([header, Buffer.from(upgradeRequest(relay, { token: devToken('alice') }))]);
           const socket = new RawSocket(relay, { localAddress: PROXY_ADDRESS });
           await socket.connected;
@@ -170,13 +174,6 @@ describe('proxies', () => {
           await socket.write(bytes.subarray(cut));
           assert.equal(await ending(socket), 'connected', `version ${i + 1} cut at ${cut}`);
           socket.destroy();
-          await eventually('it to be gone', async () => {
-            const probe = await dial(relay, { head: header });
-            const end = await ending(probe);
-            probe.destroy();
-            return end === 'connected';
-          });
-          await sleep(20);
         }
       }
     });
@@ -189,10 +186,10 @@ describe('proxies', () => {
         await within(4_000, () => `the end after ${JSON.stringify(bytes)}`, socket.end); // and not after five seconds
         assert.equal(socket.data.length, 0);
       }
-      const start = Date.now();
     });
 
     it('and so is one that does not finish it in five seconds', async () => {
+      const start = Date.now();
       const sockets = await Promise.all(['', 'PROXY TCP4 203.0', '\r\n\r\n\0\r\nQUIT\n\x21\x11\0'].map(async (bytes) => {
         const socket = new RawSocket(relay, { localAddress: PROXY_ADDRESS });
         await socket.write(Buffer.from(bytes, 'latin1'));

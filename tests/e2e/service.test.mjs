@@ -59,6 +59,7 @@ describe('under a service manager', () => {
   it('without WatchdogSec= no beats are sent', async () => {
     const manager = await startManager();
     const relay = await startRelay(db, { NOTIFY_SOCKET: manager.path });
+    await eventually('READY', () => manager.heard().length > 0);
     await sleep(1_500);
     assert.deepEqual(manager.heard(), ['READY=1']);
     await relay.stop();

@@ -231,6 +231,7 @@ describe('tabs', () => {
         }));
         const total = await db.unread(user);
         for (const tab of tabs) {
+          await tab.settle(db, user); // the total may have been passed on the way
           await eventually(`the last count to be ${total}`, () =>
             tab.frames.filter((frame) => frame.type === 'unread_count').at(-1)?.count === total);
           await sleep(150); // and it stays
