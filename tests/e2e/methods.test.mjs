@@ -48,7 +48,7 @@ describe('unknown methods', { concurrency: 2 }, () => {
         assert.match(answer.head, /^connection: close$/im);
         assert.equal(/^strict-transport-security: /im.test(answer.head), isTls);
         if (allow && allow !== PLAIN) assert.equal(JSON.parse(answer.body).code, 'method_not_allowed');
-        await within(10_000, 'the end of the connection', socket.end);
+        await within(10_000, () => 'the end of the connection', socket.end);
         assert.equal(socket.error, undefined);
         assert.equal(socket.data.length, 0);
         socket.destroy();
