@@ -38,7 +38,8 @@ enum {
 enum step {
     STEP_NONE,
     STEP_SETUP,
-    STEP_POOLER, /* the bell of our own is awaited */
+    STEP_POOLER,  /* the bell of our own is awaited */
+    STEP_UNHEARD, /* it was not heard in time: the answer before which it has to come */
     STEP_EPOCH,
     STEP_PREPARE,
     STEP_KEY,
@@ -472,6 +473,31 @@ static void after_begin(struct feed *feed)
     look(feed);
 }
 
+/* Anybody can send any payload: it proves nothing, and is looked at for the self-test only. Other bells say nothing
+ * until then: everything is still to be looked at. */
+static void hear_own_bell(struct feed *feed)
+{
+    PGnotify *bell;
+    while (feed->pooler_check && (bell = PQnotifies(feed->link.conn))) {
+        if (pooler_check_hear(feed->pooler_check, bell->extra)) {
+            pooler_check_close(feed->pooler_check);
+            feed->pooler_check = NULL;
+        }
+        PQfreemem(bell);
+    }
+}
+
+static void after_unheard(struct feed *feed)
+{
+    hear_own_bell(feed);
+    feed->step = STEP_POOLER;
+    if (!feed->pooler_check)
+        go_on(feed);
+    else
+        feed->fatal(feed->owner, "a NOTIFY was not heard: there is a transaction pooler (PgBouncer?) between; "
+                                 "give HERALD_DATABASE_URL a direct connection");
+}
+
 /* The running statement is over: the next one. */
 static void go_on(struct feed *feed)
 {
@@ -489,6 +515,9 @@ static void go_on(struct feed *feed)
         return;
     case STEP_POOLER:
         ask(feed, STEP_EPOCH, "select herald.relay_epoch(), herald.relay_schema_version()");
+        return;
+    case STEP_UNHEARD:
+        after_unheard(feed);
         return;
     case STEP_EPOCH:
         ask(feed, STEP_PREPARE, prepare_sql);
@@ -522,16 +551,13 @@ static void go_on(struct feed *feed)
 static void hear_bells(struct feed *feed)
 {
     PGnotify *bell;
-    while ((bell = PQnotifies(feed->link.conn))) {
-        /* Anybody can send any payload: it proves nothing, and is looked at for the self-test only. */
-        if (feed->step == STEP_POOLER && feed->pooler_check &&
-            pooler_check_hear(feed->pooler_check, bell->extra)) {
-            pooler_check_close(feed->pooler_check);
-            feed->pooler_check = NULL;
-            PQfreemem(bell);
+    if (feed->pooler_check) {
+        hear_own_bell(feed);
+        if (feed->step == STEP_POOLER && !feed->pooler_check)
             go_on(feed);
-            return;
-        }
+        return;
+    }
+    while ((bell = PQnotifies(feed->link.conn))) {
         PQfreemem(bell);
         feed->bells += feed->pace.armed;
         pace_bell(&feed->pace, clock_now_ms());
@@ -649,10 +675,11 @@ static void on_watchdog(uv_timer_t *timer)
         link_restart(&feed->link, "the database does not answer");
 }
 
-static void on_pooler(void *owner, const char *why)
+static void on_unheard(void *owner)
 {
     struct feed *feed = owner;
-    feed->fatal(feed->owner, why);
+    if (feed->step == STEP_POOLER) /* else it has to connect again, and the bell is rung again */
+        ask(feed, STEP_UNHEARD, "select 1");
 }
 
 struct feed *feed_new(uv_loop_t *loop, const struct config *config, struct change_sink sink,
@@ -674,7 +701,7 @@ struct feed *feed_new(uv_loop_t *loop, const struct config *config, struct chang
     uv_idle_init(loop, &feed->more);
     feed->timer.data = feed->watchdog.data = feed->more.data = feed;
     uv_timer_start(&feed->watchdog, on_watchdog, WATCHDOG_MS, WATCHDOG_MS);
-    feed->pooler_check = pooler_check_new(loop, config->database_url, on_pooler, feed);
+    feed->pooler_check = pooler_check_new(loop, config->database_url, on_unheard, feed);
     link_start(&feed->link);
     return feed;
 }

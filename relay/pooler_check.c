@@ -18,15 +18,14 @@ struct pooler_check {
     bool started, rung;
     int open_handles;
     char payload[PAYLOAD_SIZE];
-    void (*failed)(void *owner, const char *why);
+    void (*unheard)(void *owner);
     void *owner;
 };
 
 static void on_deadline(uv_timer_t *timer)
 {
     struct pooler_check *check = timer->data;
-    check->failed(check->owner, "a NOTIFY was not heard: there is a transaction pooler (PgBouncer?) between; "
-                                "give HERALD_DATABASE_URL a direct connection");
+    check->unheard(check->owner);
 }
 
 static void on_up(void *owner)
@@ -64,15 +63,15 @@ static void on_down(void *owner, const char *why)
     uv_timer_stop(&check->deadline);
 }
 
-struct pooler_check *pooler_check_new(uv_loop_t *loop, const char *database_url,
-                                      void (*failed)(void *owner, const char *why), void *owner)
+struct pooler_check *pooler_check_new(uv_loop_t *loop, const char *database_url, void (*unheard)(void *owner),
+                                      void *owner)
 {
     uint64_t secret;
     struct pooler_check *check = memory_zero(sizeof(*check));
     if (RAND_bytes((unsigned char *)&secret, sizeof(secret)) != 1)
         abort();
     snprintf(check->payload, sizeof(check->payload), "check %016" PRIx64, secret);
-    check->failed = failed;
+    check->unheard = unheard;
     check->owner = owner;
     check->link = (struct pg_link){.loop = loop,
                                    .name = "pgherald check",

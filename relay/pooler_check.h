@@ -9,9 +9,10 @@
 
 struct pooler_check;
 
-/* failed is called when the bell was rung and not heard in time. */
-struct pooler_check *pooler_check_new(uv_loop_t *loop, const char *database_url,
-                                      void (*failed)(void *owner, const char *why), void *owner);
+/* unheard is called when the bell was rung and not heard for 2 s. That is no proof: who listens, or this process, may
+ * have stood still. But PostgreSQL sends a bell before the next answer on the connection that listens. */
+struct pooler_check *pooler_check_new(uv_loop_t *loop, const char *database_url, void (*unheard)(void *owner),
+                                      void *owner);
 /* The feed listens now: ring. May be called again after the feed has reconnected. */
 void pooler_check_ring(struct pooler_check *check);
 /* A bell was heard: true when it was ours. */

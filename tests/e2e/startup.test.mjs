@@ -336,6 +336,32 @@ describe('startup', () => {
         await pooler.program.end();
       });
     }
+
+    it('a feed that hears nothing for seconds is not taken for one behind a pooler', async (t) => {
+      const feed = { held: [], holds: false, said: '' }; // what comes for it from the moment that its bell is rung
+      const server = net.createServer((client) => {
+        const database = net.connect(join(cluster.dir, `.s.PGSQL.${cluster.port}`));
+        client.once('data', (startup) => {
+          if (startup.includes('pgherald feed')) feed.client = client.on('data', (chunk) => (feed.said += chunk.toString('latin1')));
+          if (startup.includes('pgherald check')) feed.holds = true;
+        });
+        client.pipe(database);
+        database.on('data', (chunk) => (client === feed.client && feed.holds ? feed.held.push(chunk) : client.write(chunk)));
+        for (const [one, other] of [[client, database], [database, client]]) one.on('error', () => {}).on('close', () => other.destroy());
+      });
+      const port = await freePort();
+      await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+      t.after(() => server.close());
+      const relay = await spawnRelay(db, { HERALD_DATABASE_URL: `${db.url('relay', { host: '127.0.0.1', port })}&sslmode=disable&gssencmode=disable` });
+      await eventually('it to ask', () => {
+        assert.ok(relay.running, relay.log());
+        return feed.said.includes('select 1') && Buffer.concat(feed.held).includes('check ');
+      });
+      feed.holds = false;
+      for (const chunk of feed.held) feed.client.write(chunk);
+      await relay.ready();
+      await relay.stop();
+    });
   });
 
   describe('the end', () => {
