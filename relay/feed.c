@@ -490,12 +490,13 @@ static void hear_own_bell(struct feed *feed)
 static void after_unheard(struct feed *feed)
 {
     hear_own_bell(feed);
-    feed->step = STEP_POOLER;
-    if (!feed->pooler_check)
-        go_on(feed);
-    else
+    if (feed->pooler_check) {
         feed->fatal(feed->owner, "a NOTIFY was not heard: there is a transaction pooler (PgBouncer?) between; "
                                  "give HERALD_DATABASE_URL a direct connection");
+        return;
+    }
+    feed->step = STEP_POOLER;
+    go_on(feed);
 }
 
 /* The running statement is over: the next one. */

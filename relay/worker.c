@@ -196,8 +196,9 @@ static void reload_all(struct worker *worker)
 }
 
 /* The supervisor is gone, and with it the feed: what tabs would wait for comes on another relay. */
-static void on_supervisor_gone(struct worker *worker)
+static void on_supervisor_gone(void *owner)
 {
+    struct worker *worker = owner;
     stop(worker, EXIT_SUCCESS, true);
     drain_finish(&worker->relay); /* it may have begun to stop before */
 }
@@ -227,11 +228,6 @@ static void on_fatal(void *owner, const char *why)
 {
     log_error("cannot_serve", LOG_STR("why", why));
     stop(owner, CONFIG_EXIT_STATUS, true);
-}
-
-static void on_bus_end(void *owner)
-{
-    on_supervisor_gone(owner);
 }
 
 /* ---- the admin port ---- */
@@ -274,7 +270,7 @@ static bool open_rooms(struct worker *worker)
     relay->list_desk = desk_new(relay, DESK_LISTS);
     worker->front = front_new(relay, worker->place.listen_fd);
     if (worker->place.bus_fd >= 0)
-        worker->bus = bus_reader_new(&worker->loop, worker->place.bus_fd, relay, on_bus_end, worker);
+        worker->bus = bus_reader_new(&worker->loop, worker->place.bus_fd, relay, on_supervisor_gone, worker);
     else
         worker->feed = feed_new(&worker->loop, worker->config, relay_sink(relay), on_fatal, worker);
     worker->admin = admin_new(&worker->loop, worker->place.admin_fd,

@@ -87,7 +87,7 @@ describe('the end of a relay', () => {
   it('a terminal that interrupts supervisor and workers alike gets the same', async () => {
     const relay = await startRelay(db, { HERALD_WORKERS: '2', HERALD_DRAIN_SECONDS: '5' });
     const tabs = await openTabs(relay, 'bob');
-    for (const pid of [relay.pid, ...relay.workers()]) process.kill(pid, 'SIGINT');
+    for (const pid of relay.processes()) process.kill(pid, 'SIGINT');
     for (const tab of tabs) await tab.next('draining');
     const took = await closingTime(relay, tabs);
     assert.ok(took > 800, `closes are spread, not all within ${took} ms`);

@@ -173,16 +173,10 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
       }
     });
 
-    /** The relay has all its connections: /readyz is that of one worker. */
-    async function connected() {
-      await relay.ready(20_000);
-      await eventually('the connection of each worker', async () => (await db.backends('pgherald desk')).length === workers, 20_000);
-    }
-
     // A backend that is told to quit while a question of the relay lies unread in its socket says why and is gone:
     // the relay's socket then has something to read and an error at once.
     async function dieUnread(link, ask) {
-      await connected();
+      await relay.ready(20_000);
       const losses = () => relay.log().split('\n').filter((line) => line.includes('event=database_lost') && line.includes(link)).length;
       const pids = (await db.sql('select pid from pg_stat_activity where application_name = $1 and datname = current_database()', [link])).map((row) => Number(row.pid));
       assert.ok(pids.length > 0, link);
@@ -227,7 +221,7 @@ for (const [feed, workers] of [['notify', 1], ['poll', 1], ['notify', 2]]) {
     it('one lost connection of the relay is replaced without a client noticing', async () => {
       const user = await db.person();
       const tab = await connect(relay, user);
-      await connected();
+      await relay.ready(20_000);
       const count = `select count(*) from pg_stat_activity where usename = 'relay' and datname = current_database()`;
       const all = await db.value(count);
       const admin = await db.session('postgres');

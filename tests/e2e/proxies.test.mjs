@@ -10,7 +10,7 @@ import { Cluster } from './lib/postgres.mjs';
 import { PROXY_ADDRESS, startHaproxy, startHaproxyTls, startNginx } from './lib/proxies.mjs';
 import { RawSocket, upgradeRequest } from './lib/raw.mjs';
 import { PATH, spawnRelay, startRelay } from './lib/relay.mjs';
-import { eventually, sleep, within } from './lib/wait.mjs';
+import { eventually, quickest, sleep, within } from './lib/wait.mjs';
 
 const PROXY = { HERALD_TRUSTED_PROXIES: PROXY_ADDRESS };
 const ONE_EACH = { ...PROXY, HERALD_MAX_CONNECTIONS_PER_IP: '1' };
@@ -277,14 +277,11 @@ describe('proxies', () => {
         const relays = [await startRelay(db, PROXY), await startRelay(db, PROXY)];
         proxy = await start(...relays);
         await relays[0].stop();
-        const took = [];
-        for (let i = 0; i < 3; i += 1) { // the machine may have stood still for one of them
-          const began = Date.now();
+        const took = await quickest(3, async () => {
           const seen = await Promise.all(Array.from({ length: 10 }, () => outcome(proxy, { token: devToken('alice') })));
           assert.deepEqual([...new Set(seen)], ['connected']);
-          took.push(Date.now() - began);
-        }
-        assert.ok(Math.min(...took) < 1_000 * patience, `${took} ms`);
+        });
+        assert.ok(took < 1_000 * patience, `${took} ms`);
       });
     }
 

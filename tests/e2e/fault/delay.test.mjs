@@ -69,7 +69,7 @@ describe('a database that is three seconds away', () => {
       const first = await db.notify(user, 'before');
       for (const tab of tabs) await tab.next('new_notification');
 
-      const stalls = new Stalls([relay.pid, ...relay.workers()], t.signal);
+      const stalls = new Stalls(relay.processes(), t.signal);
       forwarder.delay_ms = DELAY_MS;
       const until = performance.now() + LASTS_MS;
       const asked = tabs[0].ask({ type: 'mark_read', notification_id: first }, 20_000);

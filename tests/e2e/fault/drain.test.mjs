@@ -65,7 +65,7 @@ describe('SIGTERM under load', () => {
       await sleep(3_000);
 
       const ends = tabs.map(watch);
-      const stalls = new Stalls([relay.pid, ...relay.workers()], t.signal);
+      const stalls = new Stalls(relay.processes(), t.signal);
       const start = performance.now();
       relay.program.signal('SIGTERM');
       await eventually('new connections to be refused', () => refused(relay.port));

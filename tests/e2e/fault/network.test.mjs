@@ -84,8 +84,8 @@ describe('the network between relay and database', () => {
     network?.close();
   });
 
-  /** What the relay says, so often that each of its workers has been asked. */
-  const readiness = (relay) => Promise.all(Array.from({ length: relay.env.HERALD_WORKERS === '1' ? 1 : 16 }, async () =>
+  /** What each of the relay's workers says. */
+  const readiness = (relay) => Promise.all(Array.from({ length: relay.askedOfAll }, async () =>
     JSON.parse((await relay.get('/readyz')).body)));
 
   /** How long until every relay, and every worker, says that it is not ready, and why. */
@@ -107,7 +107,7 @@ describe('the network between relay and database', () => {
     const tabs = await Promise.all(relays.flatMap((relay) => [connect(relay, user), connect(relay, user), connect(relay, reader)]));
     const readers = tabs.filter((tab) => tab.welcome.user_id === `u-${reader}`);
     const writer = write(db, user, random(t.name));
-    const stalls = new Stalls(relays.flatMap((relay) => [relay.pid, ...relay.workers()]), t.signal);
+    const stalls = new Stalls(relays.flatMap((relay) => relay.processes()), t.signal);
     const pings = tabs.map((tab) => pingAlong(tab, stalls));
     const marks = markAlong(readers, unread);
     await fault();

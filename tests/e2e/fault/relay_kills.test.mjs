@@ -33,7 +33,7 @@ describe('relays are killed at random', () => {
 
   it('nothing is lost, and tabs are live again within 3 s', async (t) => {
     const dice = random('kills');
-    const involved = () => [...history.relays.flatMap((relay) => [relay.pid, ...relay.workers()]), ...history.cluster.processes()];
+    const involved = () => [...history.relays.flatMap((relay) => relay.processes()), ...history.cluster.processes()];
     const stalls = new Stalls(involved, t.signal, 500);
     for (let kills = 0; kills < KILLS; ) {
       await sleep(dice.between(200, 1500));

@@ -38,7 +38,7 @@ describe('relays behind nginx are replaced one after the other', () => {
       const relay = history.relays[i % history.relays.length];
       const before = closes(relay.log()).length;
       await sleep(1_000);
-      const stalls = new Stalls([relay.pid, ...relay.workers()], t.signal);
+      const stalls = new Stalls(relay.processes(), t.signal);
       await relay.stop(); // SIGTERM; it drains, and ends with 0
       stalls.stop();
       const times = closes(relay.log()).slice(before);

@@ -13,9 +13,6 @@ import { eventually } from './wait.mjs';
 
 export const PATH = '/api/v1/notifications/ws';
 
-// Each worker answers /readyz for itself, and which one is asked is chance: so many ask all of them, but once in 2^15.
-const ASKED_OF_WORKERS = 16;
-
 export { CANARY };
 
 /** Starts a relay on a database and waits until it is ready. */
@@ -96,29 +93,30 @@ export class Relay {
 
   /** Resident memory of all its processes, in bytes, shared pages counted once. */
   memory() {
-    return this.#processes()
+    return this.processes()
       .map((pid) => Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024)
       .reduce((a, b) => a + b, 0);
   }
 
   /** Memory that it has allocated, in all its processes: of shared pages, a part that depends on who else runs. */
   heap() {
-    return this.#processes().map((pid) => Number(/^Pss_Anon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024)
+    return this.processes().map((pid) => Number(/^Pss_Anon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024)
       .reduce((a, b) => a + b, 0);
   }
 
   /** File descriptors of all its processes. */
   descriptors() {
-    return this.#processes().map((pid) => readdirSync(`/proc/${pid}/fd`).length).reduce((a, b) => a + b, 0);
+    return this.processes().map((pid) => readdirSync(`/proc/${pid}/fd`).length).reduce((a, b) => a + b, 0);
   }
 
   /** Processor time of all its processes, in ms; the kernel counts in ticks of 10. */
   cpu() {
-    return this.#processes().map((pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' '))
+    return this.processes().map((pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' '))
       .reduce((sum, fields) => sum + (Number(fields[11]) + Number(fields[12])) * 10, 0);
   }
 
-  #processes() {
+  /** Pids of all its processes, the first one's first. */
+  processes() {
     return [this.pid, ...this.workers()];
   }
 
@@ -134,9 +132,14 @@ export class Relay {
     return sums;
   }
 
+  /** So many requests ask every worker, but once in 2^15: each answers for itself, and which one is asked is chance. */
+  get askedOfAll() {
+    return this.env.HERALD_WORKERS === '1' ? 1 : 16;
+  }
+
   /** Waits until /readyz is 200, at every worker: what happens from now on reaches its tabs. */
   ready(timeout_ms = 15_000) {
-    return this.#answers('/readyz', timeout_ms, this.env.HERALD_WORKERS === '1' ? 1 : ASKED_OF_WORKERS);
+    return this.#answers('/readyz', timeout_ms, this.askedOfAll);
   }
 
   /** Waits until /healthz is 200: it listens, be there a database or not. */
